@@ -1,0 +1,53 @@
+# Robson. `make demo` shows it, `make test` proves it, `make run` keeps it up.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test lint format bench requirements clean
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(STAMP) ## Create .venv and install the pinned requirements
+
+$(STAMP): requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Robson needs Python 3.11 or later; try make PYTHON=python3.11"; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "Installing pinned requirements into $(VENV) (about a minute) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## Watch both modalities do their job, start to finish (about 3 minutes)
+	@$(BIN)/python manage.py demo
+
+run: setup ## Keep the whole system up against the simulator
+	@$(BIN)/python manage.py runlocal
+
+test: setup ## Run all tests against real servers
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: setup ## ruff, mypy --strict, import-linter, migrations, deploy checks
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python manage.py makemigrations --check --dry-run
+	@$(BIN)/python manage.py check --fail-level WARNING
+
+format: setup ## Let ruff rewrite what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup ## Measure trigger to order, frames per second, poll time, memory
+	@$(BIN)/python -m benchmarks
+
+requirements: ## Recompile the pinned requirements (needs uv)
+	uv pip compile -q --no-emit-index-url --generate-hashes --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+	uv pip compile -q --no-emit-index-url --generate-hashes --universal --python-version 3.11 -c requirements-dev.txt requirements.in -o requirements.txt
+
+clean: ## Remove what make created, data included
+	rm -rf $(VENV) .robson .mypy_cache .ruff_cache .pytest_cache
