@@ -1,0 +1,1 @@
+"""Binance behind a port: parsing, errors, REST and streams. No Django."""

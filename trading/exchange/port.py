@@ -1,0 +1,61 @@
+"""What Robson needs of an exchange. Every method may raise `trading.exchange.errors.ExchangeError`."""
+
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from trading.domain.types import (
+    Candle,
+    MarginPair,
+    MarketOrder,
+    OrderReport,
+    OwnTrade,
+    SymbolRules,
+    Tick,
+)
+
+
+class Exchange(Protocol):
+    """One account on one venue. Not thread-safe: one per thread."""
+
+    def now_ms(self) -> int:
+        """The exchange's time as far as known: local clock plus the measured offset."""
+
+    def sync_clock(self) -> int:
+        """Measure the offset to the exchange's clock, use it from now on, and return it in ms."""
+
+    def symbol_rules(self, symbol: str) -> SymbolRules:
+        """Cached. Raises `Refused` (-1121) for an unknown symbol."""
+
+    def price(self, symbol: str) -> Tick: ...
+
+    def prices(self) -> Mapping[str, Decimal]:
+        """The last price of every symbol, in one call."""
+
+    def candles(self, symbol: str, interval: str, *, limit: int) -> Sequence[Candle]:
+        """Oldest first; the last one may still be open (`closed` is False)."""
+
+    def aggregate_trades(self, symbol: str, *, start_ms: int, end_ms: int) -> Sequence[Tick]:
+        """Every price between two exchange times, oldest first, paged as needed."""
+
+    def margin_pairs(self, symbols: Collection[str] = ()) -> Mapping[str, MarginPair]:
+        """Isolated pairs by symbol; without `symbols` all of the account, in one call."""
+
+    def send_market_order(self, order: MarketOrder) -> OrderReport:
+        """Send exactly one request, never retried here.
+
+        Signed with the order's own timestamp and window. Raises every kind of `ExchangeError`.
+        """
+
+    def find_order(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        """None when the exchange does not know it (-2013)."""
+
+    def open_orders(self, symbol: str) -> Sequence[OrderReport]: ...
+
+    def cancel_order(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        """None when the exchange does not know it as open (-2011): it may have filled, look it up."""
+
+    def trades(
+        self, symbol: str, *, order_id: str | None = None, from_id: int | None = None
+    ) -> Sequence[OwnTrade]:
+        """The account's own fills, oldest first, all pages. Without `from_id` or `order_id` the last 24 h."""
