@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+
+
+class TradingConfig(AppConfig):
+    name = "trading"
+    verbose_name = "Core Trading"
+
+    def ready(self) -> None:
+        from trading import services
+
+        services.register_settlement()
