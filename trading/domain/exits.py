@@ -1,0 +1,84 @@
+"""How much an exit may trade: its owner's part, and never more than the exchange really holds."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from trading.domain.rounding import ceil_to_step, floor_market_quantity, market_step
+from trading.domain.types import MarginPair, Side, SymbolRules
+
+ZERO = Decimal(0)
+
+
+class Verdict(StrEnum):
+    SEND = "send"
+    FLAT = "flat"
+    DUST = "dust"
+    LOCKED = "locked"
+    """The coins are there, but a resting order of the owner's holds them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExitPlan:
+    verdict: Verdict
+    quantity: Decimal = ZERO
+    """Base currency, on the lot step; 0 unless the verdict is SEND."""
+    left: Decimal = ZERO
+    """What the owner's part still amounts to, in base currency."""
+
+
+def plan_exit(
+    side: Side, remaining: Decimal, pair: MarginPair, rules: SymbolRules, *, price: Decimal, fee_rate: Decimal
+) -> ExitPlan:
+    """Plan the next market order of an exit that still has `remaining` (base) of its own to close.
+
+    `price` (quote currency) only judges the minimum notional. A long sells what is free; a short buys what
+    is owed, plus the fee that the exchange keeps in base currency.
+    """
+    if side is Side.LONG:
+        return _plan_long(remaining, pair, rules, price)
+    return _plan_short(remaining, pair, rules, price, fee_rate)
+
+
+def resend_is_harmless(side: Side, remaining: Decimal, pair: MarginPair, rules: SymbolRules) -> bool:
+    """Whether a second market order cannot sell anybody's coins, even if the first one was executed.
+
+    True for a long whose base coins are all the exit's own: the exchange refuses to sell what is not there.
+    """
+    return side is Side.LONG and pair.base.net <= remaining + rules.lot_step
+
+
+def _plan_long(remaining: Decimal, pair: MarginPair, rules: SymbolRules, price: Decimal) -> ExitPlan:
+    held = min(remaining, pair.base.total)
+    if held < market_step(rules) or held <= 0:
+        return ExitPlan(Verdict.FLAT, left=held)
+    quantity = floor_market_quantity(min(held, pair.base.free), rules)
+    if _sendable(quantity, rules, price):
+        return ExitPlan(Verdict.SEND, min(quantity, _most(rules)), held)
+    if pair.base.locked > 0 and _sendable(floor_market_quantity(held, rules), rules, price):
+        return ExitPlan(Verdict.LOCKED, left=held)
+    return ExitPlan(Verdict.DUST, left=held)
+
+
+def _plan_short(
+    remaining: Decimal, pair: MarginPair, rules: SymbolRules, price: Decimal, fee_rate: Decimal
+) -> ExitPlan:
+    step = market_step(rules)
+    debt = max(-pair.base.net, ZERO)
+    # Interest makes the debt a little larger than what was sold: the last one out repays it all.
+    owed = debt if debt - remaining < step else min(remaining, debt)
+    if owed <= 0:
+        return ExitPlan(Verdict.FLAT)
+    quantity = ceil_to_step(owed / (1 - fee_rate), step)
+    if _sendable(quantity, rules, price):
+        return ExitPlan(Verdict.SEND, min(quantity, _most(rules)), owed)
+    return ExitPlan(Verdict.DUST, left=owed)
+
+
+def _sendable(quantity: Decimal, rules: SymbolRules, price: Decimal) -> bool:
+    return quantity > 0 and quantity >= rules.min_quantity and quantity * price >= rules.min_notional
+
+
+def _most(rules: SymbolRules) -> Decimal:
+    limits = [limit for limit in (rules.max_quantity, rules.market_max_quantity) if limit > 0]
+    return floor_market_quantity(min(limits), rules) if limits else Decimal("Infinity")
