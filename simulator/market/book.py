@@ -6,6 +6,7 @@ from decimal import ROUND_FLOOR, Decimal
 from simulator.symbols import SymbolInfo
 
 Level = tuple[Decimal, Decimal]
+NOTHING: Level = (Decimal(0), Decimal(0))
 # Fuller and thinner levels in a fixed pattern, in tenths of the depth's own size.
 _PATTERN = tuple(Decimal(10 + offset) / 10 for offset in (0, 7, 4, 1, 8, 5, 2, 9, 6, 3))
 
@@ -27,6 +28,16 @@ class Book:
     update_id: int
     bids: list[Level]
     asks: list[Level]
+
+    @property
+    def best_bid(self) -> Level:
+        """The highest bid; zeros when nobody bids."""
+        return self.bids[0] if self.bids else NOTHING
+
+    @property
+    def best_ask(self) -> Level:
+        """The lowest ask; zeros when nobody offers."""
+        return self.asks[0] if self.asks else NOTHING
 
 
 def book_around(info: SymbolInfo, price: Decimal, *, depth: Depth, limit: int, update_id: int) -> Book:

@@ -3,8 +3,8 @@
 A path with a seed is value noise: eight octaves of pseudo-random levels on ever wider grids, with amplitudes
 that grow with the square root of the width, as a random walk's do. It can be asked for at any moment without
 walking there. Ages count back from the anchor, where every octave is zero, so that history ends exactly at
-the price anchored. High and low come from a few points inside the candle; open and close are the path itself and
-agree between intervals. All of it is integer arithmetic in parts per million: no float ever becomes a price.
+the price anchored. High and low come from a few points inside the candle; open and close are the path itself
+and agree between intervals. It is all integer arithmetic in parts per million: no float becomes a price.
 """
 
 from dataclasses import dataclass
