@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from trading.domain.types import SymbolRules
+from trading.domain.types import Candle, SymbolRules
 
 
 def symbol_rules(
@@ -26,4 +26,28 @@ def symbol_rules(
         market_max_quantity=Decimal(100),
         min_notional=Decimal(min_notional),
         order_types=frozenset({"LIMIT", "MARKET", "STOP_LOSS_LIMIT"}),
+    )
+
+
+def candle(
+    index: int,
+    close: str | Decimal,
+    *,
+    high: str | Decimal | None = None,
+    low: str | Decimal | None = None,
+    closed: bool = True,
+) -> Candle:
+    """The one-minute candle number `index` since the epoch; flat at its close unless told otherwise."""
+    price = Decimal(close)
+    return Candle(
+        symbol="BTCUSDT",
+        interval="1m",
+        open_time_ms=index * 60_000,
+        close_time_ms=index * 60_000 + 59_999,
+        open=price,
+        high=price if high is None else Decimal(high),
+        low=price if low is None else Decimal(low),
+        close=price,
+        volume=Decimal(1),
+        closed=closed,
     )

@@ -1,15 +1,16 @@
 """Seeded price series, and a second opinion on trailing stops that shares no code with the first."""
 
 import random
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate
-from typing import NamedTuple
 
 from trading.domain.trailing import TrailingStop
 from trading.domain.types import Side
 
 
-class Fired(NamedTuple):
+@dataclass(frozen=True)
+class Fired:
     """Where a stop fired (None: nowhere) and what the stop was then, or at the end."""
 
     index: int | None
