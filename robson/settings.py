@@ -1,5 +1,6 @@
 """The one settings file. Everything that differs between machines comes from the environment."""
 
+import hashlib
 from pathlib import Path
 
 import dj_database_url
@@ -11,6 +12,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 DEBUG = env.flag("ROBSON_DEBUG")
 SECRET_KEY = env.text("ROBSON_SECRET_KEY") or paths.local_secret("secret_key")
+# Part of every client order id, so that two installations on one account never share one.
+INSTALLATION_TAG = env.text("ROBSON_TAG") or hashlib.sha256(SECRET_KEY.encode()).hexdigest()[:6]
 ALLOWED_HOSTS = env.words("ROBSON_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("ROBSON_TRUSTED_ORIGINS")
 

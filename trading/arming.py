@@ -1,0 +1,159 @@
+"""Arming and disarming: everything that can be refused is refused before anything is written."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from trading import journal
+from trading.domain.events import EventKind
+from trading.domain.lifecycle import MANAGED_STATES, PositionState
+from trading.domain.rounding import to_wire
+from trading.domain.sizing import position_size
+from trading.domain.stops import StopKind, StopPolicy, stop_distance
+from trading.domain.types import Side, SymbolRules
+from trading.exchange.errors import ExchangeError, Refused
+from trading.exchange.port import Exchange
+from trading.models import Account, Position, Slot
+from trading.models.intent import Purpose
+
+log = logging.getLogger(__name__)
+
+
+class ArmRefused(Exception):
+    """Nothing was armed; the text says why and what to do."""
+
+
+class DisarmRefused(Exception):
+    """Nothing was disarmed; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmOrder:
+    """What the owner asks for. None takes the account's default. Capital in quote currency, risk in percent."""
+
+    symbol: str
+    side: Side = Side.LONG
+    capital: Decimal | None = None
+    risk_percent: Decimal | None = None
+    fast_period: int = 9
+    slow_period: int = 21
+    interval: str = "15m"
+    stop: StopPolicy = StopPolicy()
+    activation_price: Decimal | None = None
+    trailing_bps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What arming would lead to at the present price, in quote and base currency."""
+
+    price: Decimal
+    quantity: Decimal
+    distance: Decimal
+    stop_price: Decimal
+    loss_at_stop: Decimal
+
+
+def preview(*, account: Account, order: ArmOrder, exchange: Exchange) -> Preview:
+    """Check an order against the exchange without writing anything. Raises ArmRefused."""
+    symbol = order.symbol.strip().upper()
+    rules = _tradable(symbol, exchange)
+    capital, risk = order.capital or account.capital, order.risk_percent or account.risk_percent
+    try:
+        price = exchange.price(symbol).price
+        candles = _candles(order, symbol, exchange)
+        distance = stop_distance(order.stop, price, candles)
+        quantity = position_size(
+            side=order.side, capital=capital, risk=risk / 100, entry=price, distance=distance,
+            fee_rate=settings.FEE_RATE, rules=rules,
+        )  # fmt: skip
+    except ValueError as error:
+        raise ArmRefused(str(error)) from error
+    except ExchangeError as error:
+        raise ArmRefused(f"the exchange did not answer: {error}. Try again.") from error
+    stop = price - distance if order.side is Side.LONG else price + distance
+    fees = (price + stop) * settings.FEE_RATE
+    return Preview(price, quantity, distance, stop, quantity * (distance + fees))
+
+
+def arm(*, account: Account, order: ArmOrder, exchange: Exchange, at: datetime) -> Position:
+    """Arm a slot: from now on a crossover opens a position in it. Raises ArmRefused."""
+    if account.entries_paused:
+        raise ArmRefused(f"entries are paused on the account {account}; resume them first")
+    symbol = order.symbol.strip().upper()
+    preview(account=account, order=order, exchange=exchange)
+    slot = Slot.of(account, symbol, order.side)
+    existing = Position.objects.filter(slot=slot, state__in=MANAGED_STATES).first()
+    if existing:
+        raise ArmRefused(f"{slot} is already {existing.state} (position {existing.pk}); disarm or close it first")
+    position = _position(slot, account, order)
+    try:
+        position.full_clean(validate_unique=False, validate_constraints=False)
+        with transaction.atomic():
+            position.save(force_insert=True)
+            journal.append(EventKind.POSITION_ARMED, position, at=at, **_terms(position))
+    except ValidationError as error:
+        raise ArmRefused("; ".join(f"{field}: {' '.join(texts)}" for field, texts in error.message_dict.items())) from error
+    except IntegrityError as error:
+        raise ArmRefused(f"{slot} was armed by somebody else at the same moment, or its terms do not fit: {error}") from error
+    log.info("%s armed: SMA %s over %s on %s", position, order.fast_period, order.slow_period, order.interval)
+    return position
+
+
+def disarm(*, position: Position, reason: str, at: datetime) -> None:
+    """Take an armed position back. Raises DisarmRefused once it has entered: then it must be closed instead."""
+    disarmed = position.state == PositionState.ARMED and journal.advance(
+        position, PositionState.CANCELLED, at=at, data={"reason": reason}, note=reason[:255], closed_at=at
+    )
+    if not disarmed:
+        position.refresh_from_db()
+        raise DisarmRefused(f"position {position.pk} is {position.state}, not armed; nothing was changed")
+
+
+def _tradable(symbol: str, exchange: Exchange) -> SymbolRules:
+    try:
+        rules = exchange.symbol_rules(symbol)
+    except Refused as error:
+        raise ArmRefused(f"the exchange does not know the symbol {symbol!r}: {error.message}") from error
+    except ExchangeError as error:
+        raise ArmRefused(f"the exchange did not answer: {error}. Try again.") from error
+    if not rules.trading:
+        raise ArmRefused(f"{symbol} is not trading at the moment")
+    if not rules.margin_allowed:
+        raise ArmRefused(f"{symbol} cannot be traded on isolated margin")
+    return rules
+
+
+def _candles(order: ArmOrder, symbol: str, exchange: Exchange) -> list[object]:
+    needed = order.stop.candles_needed
+    return list(exchange.candles(symbol, order.interval, limit=needed * 4)) if needed else []
+
+
+def _position(slot: Slot, account: Account, order: ArmOrder) -> Position:
+    return Position(
+        slot=slot,
+        capital=order.capital or account.capital,
+        risk_percent=order.risk_percent or account.risk_percent,
+        fast_period=order.fast_period,
+        slow_period=order.slow_period,
+        interval=order.interval,
+        stop_kind=order.stop.kind,
+        stop_value=order.stop.value,
+        activation_price=order.activation_price,
+        trailing_bps=order.trailing_bps,
+    )
+
+
+def _terms(position: Position) -> dict[str, object]:
+    return {
+        "capital": position.capital,
+        "risk_percent": position.risk_percent,
+        "averages": f"{position.fast_period}/{position.slow_period}",
+        "interval": position.interval,
+        "stop": f"{position.stop_kind} {to_wire(position.stop_value)}",
+    }

@@ -1,0 +1,27 @@
+"""Facts for whoever listens. The publisher neither knows them nor fails with them."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from django.db import transaction
+
+from trading.domain.events import CorePositionClosed, CorePositionOpened
+
+Fact = CorePositionOpened | CorePositionClosed
+FactType = TypeVar("FactType", CorePositionOpened, CorePositionClosed)
+
+_listeners: dict[type[Fact], list[Callable[..., None]]] = defaultdict(list)
+
+
+def subscribe(kind: type[FactType], listener: Callable[[FactType], None]) -> None:
+    """Call `listener` with every fact of this kind that this process publishes. Subscribing twice is once."""
+    if listener not in _listeners[kind]:
+        _listeners[kind].append(listener)
+
+
+def publish(fact: Fact) -> None:
+    """Deliver `fact` once the surrounding transaction is committed; a listener's error is logged, not raised."""
+    for listener in _listeners[type(fact)]:
+        transaction.on_commit(partial(listener, fact), robust=True)

@@ -1,0 +1,83 @@
+"""Connections to the exchange: one per account and thread, with the rules that hold for every call."""
+
+import logging
+import os
+import threading
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.db import connection
+
+from trading import journal, metrics
+from trading.exchange.calls import CallReport, CallSettings
+from trading.exchange.endpoints import Endpoints, check_mix
+from trading.exchange.http import Timeouts
+from trading.exchange.rest import BinanceMargin
+from trading.execution import Desk
+from trading.models import Account
+
+log = logging.getLogger(__name__)
+
+_local = threading.local()
+
+
+class CallInTransaction(RuntimeError):
+    """An exchange call was about to be made while a database transaction was open."""
+
+
+class MissingCredentials(Exception):
+    """The account's API key or secret is not in the environment; the text names the variables."""
+
+
+def endpoints() -> Endpoints:
+    """The configured hosts. Raises MixedHosts or BadEndpoint rather than touch a host by mistake."""
+    found = Endpoints.from_values(settings.BINANCE)
+    check_mix(found, settings.ROBSON_LIVE)
+    return found
+
+
+def exchange_for(account: Account) -> BinanceMargin:
+    """This thread's connection to one account. Raises MissingCredentials."""
+    cache: dict[int, BinanceMargin] = _local.__dict__.setdefault("exchanges", {})
+    if account.pk not in cache:
+        cache[account.pk] = _connect(account)
+    return cache[account.pk]
+
+
+def desk_for(account: Account) -> Desk:
+    """What an executor in this thread works with."""
+    holder = f"{journal.source()}:{threading.get_ident() % 100_000}"
+    return Desk(exchange=exchange_for(account), holder=holder, clock=utc_now)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _connect(account: Account) -> BinanceMargin:
+    key, secret = os.environ.get(account.api_key_env, ""), os.environ.get(account.api_secret_env, "")
+    if not key or not secret:
+        raise MissingCredentials(
+            f"account {account}: set {account.api_key_env} and {account.api_secret_env} in the environment"
+        )
+    connect_s, read_s = settings.HTTP_TIMEOUT_S
+    rules = CallSettings(
+        timeouts=Timeouts(connect_s, read_s), before_call=refuse_in_transaction, after_call=_measure
+    )
+    return BinanceMargin(endpoints(), api_key=key, api_secret=secret, settings=rules)
+
+
+def refuse_in_transaction(name: str) -> None:
+    """Rule 2: no exchange call inside a transaction. Raised in tests; in production an exit matters more."""
+    if not connection.in_atomic_block:
+        return
+    message = f"exchange call {name} inside a database transaction"
+    if settings.STRICT_TRANSACTIONS:
+        raise CallInTransaction(message)
+    log.error(message)
+
+
+def _measure(report: CallReport) -> None:
+    outcome = type(report.error).__name__ if report.error else "ok"
+    metrics.EXCHANGE_CALLS.labels(call=report.name, outcome=outcome).inc()
+    metrics.EXCHANGE_SECONDS.labels(call=report.name).observe(report.seconds)

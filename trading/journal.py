@@ -1,0 +1,71 @@
+"""The only way a row changes its state: one row of the transition table, with its event, or nothing."""
+
+import os
+import sys
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from django.db import models, transaction
+
+from trading.domain.events import EventKind
+from trading.domain.lifecycle import GuardState, IntentState, PositionState, check_transition
+from trading.domain.rounding import to_wire
+from trading.models import Event
+
+State = TypeVar("State", PositionState, IntentState, GuardState)
+
+
+class Journaled(Protocol):
+    """A row with a lifecycle: a Core position, an order intent, a guarded position."""
+
+    pk: int
+    state: str
+
+    def event_links(self) -> dict[str, Any]:
+        """The columns of `Event` that tie an event to this row."""
+
+
+def source() -> str:
+    """Which process this is, for the event log and for leases."""
+    role = os.environ.get("ROBSON_PROCESS") or (sys.argv[1] if len(sys.argv) > 1 else Path(sys.argv[0]).name)
+    return f"{role[:40]}:{os.getpid()}"
+
+
+def append(kind: EventKind, row: Journaled, *, at: datetime, **data: Any) -> Event:
+    """Append one event about `row`. Inside the caller's transaction, if there is one."""
+    return Event.objects.create(kind=kind, at=at, data=_plain(data), source=source(), **row.event_links())
+
+
+def advance(row: Journaled, to: State, *, at: datetime, data: dict[str, Any] | None = None, **fields: Any) -> bool:
+    """Move `row` to the state `to` and set `fields`; append the event of that step in the same transaction.
+
+    False, with nothing changed, when another process moved the row first.
+    Raises IllegalTransition if the table has no such step.
+    """
+    old = type(to)(row.state)
+    kind = check_transition(old, to)
+    model: type[models.Model] = type(row)  # type: ignore[assignment]  # a Protocol cannot say "and a Model"
+    with transaction.atomic(savepoint=False):
+        moved = model._default_manager.filter(pk=row.pk, state=old).update(state=to, **fields)
+        if not moved:
+            return False
+        for name, value in fields.items():
+            setattr(row, name, value)
+        row.state = to
+        append(kind, row, at=at, **(data or {}))
+    return True
+
+
+def _plain(data: dict[str, Any]) -> dict[str, Any]:
+    """JSON without loss: decimals as fixed-point text, times in ISO form."""
+    return {name: _plain_value(value) for name, value in data.items() if value is not None}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return to_wire(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value

@@ -1,0 +1,90 @@
+"""Accounts, and the slots that ownership is counted in."""
+
+from decimal import Decimal
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+
+from trading.domain.types import Side, SlotKey, Venue
+from trading.models.fields import Amount, choices
+
+
+class Account(models.Model):
+    """One set of Binance credentials with its risk settings. The secrets stay in the environment."""
+
+    name = models.CharField(max_length=32, unique=True, validators=[RegexValidator(r"^[a-z0-9][a-z0-9_-]*$")])
+    api_key_env = models.CharField(
+        "API key variable", max_length=64, default="BINANCE_API_KEY", help_text="Name of the environment variable."
+    )
+    api_secret_env = models.CharField(
+        "API secret variable", max_length=64, default="BINANCE_API_SECRET", help_text="Name of the environment variable."
+    )
+    capital = Amount(
+        default=Decimal("1000"),
+        validators=[MinValueValidator(Decimal("0.01"))],
+        help_text="Default capital of a position, in quote currency.",
+    )
+    risk_percent = models.DecimalField(
+        max_digits=6,
+        decimal_places=3,
+        default=Decimal("1"),
+        validators=[MinValueValidator(Decimal("0.01")), MaxValueValidator(Decimal("10"))],
+        help_text="Loss at the stop, fees included, as a percentage of the capital.",
+    )
+    safety_stop_percent = models.DecimalField(
+        max_digits=6,
+        decimal_places=3,
+        default=Decimal("2"),
+        validators=[MinValueValidator(Decimal("0.1")), MaxValueValidator(Decimal("10"))],
+        help_text="Distance of the Safety Net's stop from the entry, in percent.",
+    )
+    entries_paused = models.BooleanField(default=False, help_text="No new entries. Stops keep working.")
+    active = models.BooleanField(default=True, help_text="Watched by the consumer and the poll.")
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(capital__gt=0), name="account_capital_is_positive"),
+            models.CheckConstraint(
+                condition=models.Q(risk_percent__gt=0, risk_percent__lte=10), name="account_risk_is_sane"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Slot(models.Model):
+    """The unit of ownership, and the row that is locked before anyone claims an order in it."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="slots")
+    venue = models.CharField(max_length=20, choices=choices(Venue))
+    symbol = models.CharField(max_length=32)
+    side = models.CharField(max_length=5, choices=choices(Side))
+
+    class Meta:
+        ordering = ["account", "symbol", "side"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "venue", "symbol", "side"], name="one_row_per_slot"),
+            models.CheckConstraint(condition=models.Q(side__in=list(Side)), name="slot_side_is_known"),
+            models.CheckConstraint(condition=models.Q(venue__in=list(Venue)), name="slot_venue_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(symbol__regex=r"^[A-Z0-9]+$"), name="slot_symbol_is_upper_case"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.position_side.capitalize()}"
+
+    @property
+    def position_side(self) -> Side:
+        return Side(self.side)
+
+    @property
+    def key(self) -> SlotKey:
+        return SlotKey(self.account.name, Venue(self.venue), self.symbol, self.position_side)
+
+    @classmethod
+    def of(cls, account: Account, symbol: str, side: Side, venue: Venue = Venue.ISOLATED_MARGIN) -> "Slot":
+        """The slot's row, created when it is asked for the first time."""
+        return cls.objects.get_or_create(account=account, venue=venue, symbol=symbol, side=side)[0]

@@ -1,0 +1,87 @@
+"""Public reads of Core: what other parts may know. Errors propagate; an error is never 'not managed'."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from trading.domain.lifecycle import LIVE_INTENT_STATES, MANAGED_STATES, OWNED_STATES
+from trading.domain.types import Side, SlotKey, Venue
+from trading.models import Account, OrderAttempt, OrderIntent, Position, Slot
+from trading.models.intent import Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class CoreHolding:
+    """What Core owns in one slot. `quantity` (base) is 0 while an entry is on its way."""
+
+    position_id: int
+    slot: SlotKey
+    state: str
+    quantity: Decimal
+    binance_position_id: str
+
+
+def find_active_by_symbol_and_side(
+    account: Account, symbol: str, side: Side, venue: Venue = Venue.ISOLATED_MARGIN
+) -> Position | None:
+    """Core's position in this slot if it is Entering, Active or Exiting. Layer 1 of the coordination."""
+    return (
+        Position.objects.select_related("slot__account")
+        .filter(
+            slot__account=account,
+            slot__venue=venue,
+            slot__symbol=symbol,
+            slot__side=side,
+            state__in=OWNED_STATES,
+        )
+        .first()
+    )
+
+
+def core_holdings(account: Account) -> Mapping[SlotKey, CoreHolding]:
+    """Everything that Core owns in one account, in one query."""
+    owned = Position.objects.select_related("slot__account").filter(slot__account=account, state__in=OWNED_STATES)
+    return {
+        position.slot.key: CoreHolding(
+            position_id=position.pk,
+            slot=position.slot.key,
+            state=position.state,
+            quantity=max(position.quantity - position.exit_quantity, Decimal(0)),
+            binance_position_id=position.binance_position_id,
+        )
+        for position in owned
+    }
+
+
+def core_order_ids(account: Account, symbol: str) -> frozenset[str]:
+    """Exchange ids of every order that traded for a Core position, ever: the rest of the trades are manual."""
+    return frozenset(
+        OrderAttempt.objects.filter(
+            intent__slot__account=account, intent__slot__symbol=symbol, intent__position__isnull=False
+        )
+        .exclude(order_id="")
+        .values_list("order_id", flat=True)
+    )
+
+
+def live_exit(slot: Slot) -> OrderIntent | None:
+    """The exit under way in this slot, whoever asked for it."""
+    return OrderIntent.objects.filter(slot=slot, purpose=Purpose.EXIT, state__in=LIVE_INTENT_STATES).first()
+
+
+def live_guard_exits(account: Account) -> Mapping[int, OrderIntent]:
+    """The Safety Net's exits under way, by guard id."""
+    live = OrderIntent.objects.filter(
+        slot__account=account, guard_id__isnull=False, purpose=Purpose.EXIT, state__in=LIVE_INTENT_STATES
+    )
+    return {intent.guard_id: intent for intent in live if intent.guard_id is not None}
+
+
+def managed_positions(account: Account | None = None) -> list[Position]:
+    """Positions that Core arms, enters, trails or exits, oldest first."""
+    managed = Position.objects.select_related("slot__account").filter(state__in=MANAGED_STATES).order_by("id")
+    return list(managed.filter(slot__account=account) if account else managed)
+
+
+def active_accounts() -> list[Account]:
+    return list(Account.objects.filter(active=True))

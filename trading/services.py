@@ -1,0 +1,261 @@
+"""What happens to a Core position after its entry: trail, exit, settle. Each verb commits, or changes nothing."""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from trading import bus, execution, fills, journal
+from trading.domain.events import CorePositionClosed, CorePositionOpened, EventKind
+from trading.domain.lifecycle import PositionState
+from trading.domain.stops import StopKind, StopPolicy, stop_distance
+from trading.domain.trailing import TrailingStop, stop_for
+from trading.domain.types import MarginPair, Side, Venue
+from trading.execution import Desk
+from trading.models import Account, OrderIntent, Position
+from trading.models.intent import Owner, Purpose
+
+log = logging.getLogger(__name__)
+
+ZERO = Decimal(0)
+
+
+def register_settlement() -> None:
+    """Intents of Core, and of the operator on Core's positions, are settled here."""
+    execution.register_settlement(Owner.CORE, settle)
+    execution.register_settlement(Owner.OPERATOR, settle)
+
+
+# Trail -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a trailing stop has got to: prices in quote currency, exchange time in ms.
+
+    `announced` is the stop that was last put into the event log, when this one is to go there too.
+    """
+
+    position_id: int
+    extreme: Decimal
+    stop: Decimal
+    time_ms: int
+    announced: Decimal | None = None
+
+
+def save_progress(*, batch: Iterable[Progress], at: datetime) -> None:
+    """Persist extremes and stops that moved. Positions that left Active, or are further already, stay as they are."""
+    with transaction.atomic():
+        for progress in batch:
+            saved = Position.objects.filter(
+                pk=progress.position_id, state=PositionState.ACTIVE, extreme_time_ms__lte=progress.time_ms
+            ).update(extreme_price=progress.extreme, stop_price=progress.stop, extreme_time_ms=progress.time_ms)
+            if saved and progress.announced is not None:
+                _announce_stop(progress, at)
+
+
+def _announce_stop(progress: Progress, at: datetime) -> None:
+    journal.append(
+        EventKind.POSITION_STOP_RAISED,
+        Position.objects.get(pk=progress.position_id),
+        at=at,
+        stop=progress.stop,
+        before=progress.announced,
+        extreme=progress.extreme,
+    )
+
+
+# Exit --------------------------------------------------------------------------------------------------------
+
+
+def request_exit(
+    *,
+    position: Position,
+    reason: str,
+    at: datetime,
+    trigger_price: Decimal | None = None,
+    owner: Owner = Owner.CORE,
+) -> OrderIntent | None:
+    """Commit Exiting with its order intent, for the exit task to execute.
+
+    None when the position is not Active (any more), or when another exit is live in its slot.
+    """
+    try:
+        with transaction.atomic():
+            return _claim_exit(position, reason, at, trigger_price, owner)
+    except execution.SlotBusy as busy:
+        return _not_claimed(position, busy)
+
+
+def exit_now(
+    *,
+    position: Position,
+    reason: str,
+    desk: Desk,
+    trigger_price: Decimal | None = None,
+    read_pair: Callable[[], MarginPair] | None = None,
+) -> OrderIntent | None:
+    """The same, executed at once by the caller: claim and first attempt are one commit, then the order goes out.
+
+    `read_pair` gives the exchange's holding if a read of it was started before. Comes back with the intent in
+    whatever state it then has; None as in `request_exit`.
+    """
+    try:
+        with transaction.atomic():
+            intent = _claim_exit(position, reason, desk.clock(), trigger_price, Owner.CORE)
+            if intent is None:
+                return None
+            attempt = execution.begin_attempt(intent, desk)
+    except execution.SlotBusy as busy:
+        return _not_claimed(position, busy)
+    execution.run_attempt(attempt, desk, read_pair)
+    intent.refresh_from_db()
+    return intent
+
+
+def _claim_exit(
+    position: Position, reason: str, at: datetime, trigger_price: Decimal | None, owner: Owner
+) -> OrderIntent | None:
+    slot = execution.lock_slot(position.slot_id)
+    exiting = journal.advance(
+        position,
+        PositionState.EXITING,
+        at=at,
+        data={"reason": reason, "price": trigger_price, "stop": position.stop_price},
+        exit_reason=reason,
+    )
+    if not exiting:
+        return None
+    return execution.claim(
+        slot,
+        purpose=Purpose.EXIT,
+        owner=owner,
+        quantity=position.quantity,
+        reason=reason,
+        at=at,
+        position=position,
+        trigger_price=trigger_price,
+    )
+
+
+def _not_claimed(position: Position, busy: execution.SlotBusy) -> None:
+    log.warning("exit of %s not claimed: %s", position, busy)
+    position.refresh_from_db()
+
+
+def panic(*, account: Account, reason: str, at: datetime) -> list[OrderIntent]:
+    """Flatten Core: pause entries, disarm what is armed, and claim an exit for every Active position."""
+    Account.objects.filter(pk=account.pk).update(entries_paused=True)
+    mine = Position.objects.select_related("slot__account").filter(slot__account=account)
+    for armed in mine.filter(state=PositionState.ARMED):
+        journal.advance(armed, PositionState.CANCELLED, at=at, data={"reason": reason}, note=reason, closed_at=at)
+    requested = (
+        request_exit(position=active, reason=reason, at=at, owner=Owner.OPERATOR)
+        for active in mine.filter(state=PositionState.ACTIVE)
+    )
+    return [intent for intent in requested if intent is not None]
+
+
+# Settle ------------------------------------------------------------------------------------------------------
+
+
+def settle(intent: OrderIntent, base_asset: str, at: datetime) -> None:
+    """End of an intent on a Core position, inside the transaction that records it."""
+    position = intent.position
+    assert position is not None, "Core's intents always name their position"
+    if intent.purpose == Purpose.ENTRY:
+        _settle_entry(position, intent, base_asset, at)
+    else:
+        _settle_exit(position, intent, base_asset, at)
+
+
+def _settle_entry(position: Position, intent: OrderIntent, base_asset: str, at: datetime) -> None:
+    price = intent.average_price
+    if price is None:
+        why = intent.last_error or "nothing was executed"
+        journal.advance(
+            position, PositionState.CANCELLED, at=at, data={"error": why}, note=why[:255], closed_at=at
+        )
+        log.warning("%s: entry not executed: %s", position, why)
+        return
+    stop = _first_stop(position, price)
+    quantity = fills.closed_quantity(intent, base_asset)
+    order_id = intent.attempts.exclude(order_id="").latest("number").order_id
+    journal.advance(
+        position,
+        PositionState.ACTIVE,
+        at=at,
+        data={"entry": price, "quantity": quantity, "stop": stop.stop, "order_id": order_id},
+        quantity=quantity,
+        entry_price=price,
+        distance=stop.distance or abs(price - (stop.stop or ZERO)),
+        extreme_price=price,
+        stop_price=stop.stop,
+        opened_at=at,
+        binance_position_id=order_id,
+    )
+    bus.publish(CorePositionOpened(binance_position_id=order_id, **_identity(position)))
+    log.info("%s: entered %s at %s, stop %s", position, quantity, price, stop.stop)
+
+
+def _first_stop(position: Position, price: Decimal) -> TrailingStop:
+    """The stop at the fill: a percentage is of the price really paid, other distances are as signalled."""
+    policy = StopPolicy(StopKind(position.stop_kind), position.stop_value)
+    distance = position.distance or ZERO
+    if policy.kind is StopKind.PERCENT:
+        distance = stop_distance(policy, price)
+    side = position.slot.position_side
+    stop = TrailingStop(
+        side=side,
+        distance=None if position.trailing_bps else distance,
+        offset_bps=position.trailing_bps,
+        activation=position.activation_price,
+        extreme=price,
+    )
+    return TrailingStop(
+        side=side, distance=stop.distance, offset_bps=stop.offset_bps, extreme=price, stop=stop_for(stop, price)
+    )
+
+
+def _settle_exit(position: Position, intent: OrderIntent, base_asset: str, at: datetime) -> None:
+    price = intent.average_price
+    reason = position.exit_reason if price else f"{position.exit_reason}: found flat"[:64]
+    profit = _profit(position, intent, base_asset) if price else None
+    journal.advance(
+        position,
+        PositionState.CLOSED,
+        at=at,
+        data={"price": price, "quantity": intent.executed_quantity, "reason": reason, "pnl": profit},
+        exit_price=price,
+        exit_quantity=intent.executed_quantity,
+        exit_reason=reason,
+        realised_pnl=profit,
+        closed_at=at,
+    )
+    bus.publish(CorePositionClosed(**_identity(position)))
+    log.info("%s: closed at %s (%s), profit %s", position, price, reason, profit)
+
+
+def _profit(position: Position, exit_intent: OrderIntent, base_asset: str) -> Decimal | None:
+    """Quote currency, after the commissions paid in base and quote currency."""
+    entry = position.intents.filter(purpose=Purpose.ENTRY, executed_quantity__gt=0).first()
+    if entry is None:
+        return None
+    quote_asset = position.slot.symbol.removeprefix(base_asset)
+    paid = sum((fills.commission_in(intent, quote_asset) for intent in (entry, exit_intent)), ZERO)
+    flow = exit_intent.executed_quote - entry.executed_quote
+    return (flow if position.slot.position_side is Side.LONG else -flow) - paid
+
+
+def _identity(position: Position) -> dict[str, object]:
+    slot = position.slot
+    return {
+        "position_id": str(position.pk),
+        "symbol": slot.symbol,
+        "side": slot.position_side,
+        "account": slot.account.name,
+        "venue": Venue(slot.venue),
+    }

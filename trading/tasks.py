@@ -1,0 +1,34 @@
+"""Celery tasks of Core: thin. Each may run twice, late, or at the same time as itself."""
+
+from datetime import timedelta
+
+from celery import shared_task
+
+from trading import execution, gateway
+from trading.models import Event, OrderIntent
+
+KEEP_EVENTS_DAYS = 400
+
+
+@shared_task(queue="exits", name="trading.execute_intent")
+def execute_intent(intent_id: int) -> None:
+    """Execute one intent; a second delivery finds it settled or in other hands, and does nothing."""
+    intent = OrderIntent.objects.select_related("slot__account").get(pk=intent_id)
+    due = execution.execute(intent_id, gateway.desk_for(intent.slot.account))
+    if due is not None:
+        execute_intent.apply_async((intent_id,), eta=due, expires=due + timedelta(minutes=1))
+
+
+@shared_task(queue="default", name="trading.sweep", expires=10)
+def sweep() -> int:
+    """Hand every intent that is due and in nobody's hands to the exits queue."""
+    due = execution.due_intents(gateway.utc_now())
+    for intent_id in due:
+        execute_intent.apply_async((intent_id,), expires=30)
+    return len(due)
+
+
+@shared_task(queue="default", name="trading.prune_events")
+def prune_events() -> int:
+    """Delete events older than the keeping time, and nothing else."""
+    return Event.prune(before=gateway.utc_now() - timedelta(days=KEEP_EVENTS_DAYS))
