@@ -4,12 +4,12 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, reject
 from hypothesis import strategies as st
 
 from tests.domain.factories import symbol_rules
 from trading.domain.sizing import TooSmall, position_size
-from trading.domain.types import Side
+from trading.domain.types import Side, SymbolRules
 
 SIZES = st.fixed_dictionaries(
     {
@@ -43,6 +43,11 @@ def drawn(size: dict[str, Any]) -> dict[str, Any]:
     return {**kept, "distance": size["entry"] * size["share"], "rules": rules}
 
 
+def with_limit(limit: str, value: str) -> SymbolRules:
+    changes: dict[str, Any] = {limit: Decimal(value)}
+    return replace(symbol_rules(), **changes)
+
+
 def test_the_quantity_is_risk_over_loss_per_unit_floored_to_the_lot() -> None:
     # 10,000 x 1 % = 100; per unit 1,200 + 0.1 % of (60,000 + 58,800) = 1,318.8; 100 / 1,318.8 = 0.0758265...
     assert position_size(**arguments()) == Decimal("0.07582")
@@ -59,10 +64,9 @@ def test_the_capital_caps_the_quantity_at_no_leverage() -> None:
 
 @pytest.mark.parametrize("limit", ["max_quantity", "market_max_quantity"])
 def test_one_market_order_must_be_able_to_carry_it(limit: str) -> None:
-    rules = replace(symbol_rules(), **{limit: Decimal("0.05")})
+    rules = with_limit(limit, "0.05")
     assert position_size(**arguments(rules=rules)) == Decimal("0.05")
-    switched_off = replace(symbol_rules(), **{limit: Decimal(0)})
-    assert position_size(**arguments(rules=switched_off)) == Decimal("0.07582")
+    assert position_size(**arguments(rules=with_limit(limit, "0"))) == Decimal("0.07582")
 
 
 def test_the_market_lot_step_is_kept_too() -> None:
@@ -158,8 +162,7 @@ def test_the_loss_at_the_stop_never_exceeds_the_risk_nor_the_cost_the_capital(si
     try:
         quantity = Fraction(position_size(**asked))
     except TooSmall:
-        assume(False)
-        return
+        reject()
     entry, distance, fee = (Fraction(asked[name]) for name in ("entry", "distance", "fee_rate"))
     stop = entry - distance if asked["side"] is Side.LONG else entry + distance
     loss = quantity * (distance + fee * entry + fee * stop)
@@ -180,8 +183,7 @@ def test_one_lot_more_would_break_a_limit(size: dict[str, Any]) -> None:
     try:
         more = position_size(**{**asked, "rules": rules}) + rules.lot_step
     except TooSmall:
-        assume(False)
-        return
+        reject()
     stop = (
         asked["entry"] - asked["distance"]
         if asked["side"] is Side.LONG
@@ -197,8 +199,8 @@ def test_following_the_advice_is_enough(size: dict[str, Any]) -> None:
     asked = {**drawn(size), "capital": size["capital"] / 1000, "rules": rules}
     assume(asked["capital"] > 0)
     refusal = refused(asked)
-    assume(refusal is not None)
-    assert refusal is not None
+    if refusal is None:
+        reject()
     assert position_size(**{**asked, "capital": refusal.capital_needed}) > 0
     if refusal.risk_needed is not None:
         assert position_size(**{**asked, "risk": refusal.risk_needed}) > 0

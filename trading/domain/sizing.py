@@ -114,7 +114,8 @@ def _too_small(sizing: _Sizing, quantity: Decimal) -> TooSmall:
     message = (
         f"{to_wire(quantity)} {rules.base_asset} is too small: {rules.symbol} needs at least "
         f"{to_wire(needed)}, so that it can be closed at the stop price {to_wire(round(sizing.stop, 8))} "
-        f"(minimum quantity {to_wire(rules.min_quantity)}, minimum notional {to_wire(rules.min_notional)} {rules.quote_asset})"
+        f"(minimum quantity {to_wire(rules.min_quantity)}, minimum notional {to_wire(rules.min_notional)} "
+        f"{rules.quote_asset})"
     )
     return TooSmall(f"{message}; {advice}", capital_needed=capital, risk_needed=risk if affordable else None)
 
