@@ -24,3 +24,10 @@ def append(name: str) -> BinaryIO:
 def tail(name: str, *, lines: int = 20) -> str:
     """The last lines of a log."""
     return "\n".join(path(name).read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+
+def read_from(name: str, offset: int) -> bytes:
+    """What has been logged since a log had this length, in bytes."""
+    with path(name).open("rb") as file:
+        file.seek(offset)
+        return file.read()

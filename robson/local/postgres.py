@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from robson.local import logfiles, paths
+from robson.local import children, logfiles, paths
 from robson.local.accounts import Account, identity, installation, place_data, server_account
 
 logger = logging.getLogger("robson.local")
@@ -175,17 +175,7 @@ def _spawn(cluster: Cluster) -> subprocess.Popen[bytes]:
     for name, value in _OPTIONS.items():
         command += ["-c", f"{name}={value}"]
     with logfiles.append("postgres") as log:
-        # A session of its own: Ctrl-C in the terminal must not stop a server that others may be using.
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd="/",
-            env=_environment(),
-            start_new_session=True,
-            **identity(cluster.account),
-        )
+        return children.spawn_server(command, log=log, env=_environment(), who=identity(cluster.account))
 
 
 def _forget_dead_server(cluster: Cluster) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import redis
 
-from robson.local import logfiles, paths
+from robson.local import children, logfiles, paths
 
 logger = logging.getLogger("robson.local")
 
@@ -108,15 +108,8 @@ def _spawn(port: int) -> subprocess.Popen[bytes]:
     text = _CONFIGURATION.format(port=port, folder=folder, password=paths.local_secret("redis"))
     paths.replace_file(_configuration_file(), text)
     with logfiles.append("redis") as log:
-        # A session of its own: Ctrl-C in the terminal must not stop a server that others may be using.
-        return subprocess.Popen(
-            [str(_program()), str(_configuration_file())],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-            start_new_session=True,
-        )
+        command = [str(_program()), str(_configuration_file())]
+        return children.spawn_server(command, log=log, env={"LC_ALL": "C"})
 
 
 def _configuration_file() -> Path:

@@ -1,0 +1,41 @@
+"""What tests share: a clean Redis, and a simulator in a process of its own."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from robson.local.simulator import SimulatorProcess
+
+
+@pytest.fixture(scope="session")
+def _redis_connection() -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(os.environ["REDIS_URL"], decode_responses=True, socket_timeout=5) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def _redis_is_empty(_redis_connection: redis.Redis) -> None:
+    """What one test publishes must not be found by the next."""
+    _redis_connection.flushdb()
+
+
+@pytest.fixture
+def redis_client(_redis_connection: redis.Redis) -> redis.Redis:
+    """A client of this test's own Redis database, which is empty. Answers are text."""
+    return _redis_connection
+
+
+@pytest.fixture(scope="session")
+def _simulator_process() -> Iterator[SimulatorProcess]:
+    with SimulatorProcess(feed="manual", name=f"simulator-{os.getpid()}") as process:
+        yield process
+
+
+@pytest.fixture
+def simulator(_simulator_process: SimulatorProcess) -> SimulatorProcess:
+    """A simulator with a fresh exchange: `.url`, `.ws_url`, `.control`, `.environment()`."""
+    _simulator_process.control.clear_faults()
+    _simulator_process.control.reset()
+    return _simulator_process
