@@ -55,6 +55,11 @@ def spawn_server(
     return server
 
 
+def reap_servers() -> None:
+    """Collect the exit codes of servers that have been stopped."""
+    _servers[:] = [server for server in _servers if server.poll() is None]
+
+
 def stop(child: subprocess.Popen[bytes], *, grace_s: float = 10.0) -> bool:
     """Ask a child to end, and force its whole group after `grace_s` seconds. True if it went by itself."""
     if child.poll() is None:

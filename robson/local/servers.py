@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
-from robson.local import locks, paths, postgres, redis
+from robson.local import children, locks, paths, postgres, redis
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ def release(lease: Lease) -> None:
         with _alone(server):
             if locks.leave(descriptor):
                 server.stop()
+    children.reap_servers()
 
 
 @contextmanager
