@@ -1,0 +1,129 @@
+"""One network call: announced before, reported after, within the budget, signed again on a wrong clock."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trading.exchange import parsing_market, weights
+from trading.exchange.endpoints import Endpoints
+from trading.exchange.errors import ExchangeError, Refused, RetryLater, StopAndPage
+from trading.exchange.http import BinanceHttp, Timeouts
+
+_WRONG_CLOCK = -1021
+
+# Weight is counted per endpoint, so a query needs to know its own before it is asked.
+PATHS: Mapping[str, str] = {
+    "symbol_rules": "/api/v3/exchangeInfo",
+    "price": "/api/v3/ticker/price",
+    "prices": "/api/v3/ticker/price",
+    "candles": "/api/v3/klines",
+    "aggregate_trades": "/api/v3/aggTrades",
+    "margin_pairs": "/sapi/v1/margin/isolated/account",
+    "find_order": "/sapi/v1/margin/order",
+    "open_orders": "/sapi/v1/margin/openOrders",
+    "trades": "/sapi/v1/margin/myTrades",
+    "listen_token": "/sapi/v1/userListenToken",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CallReport:
+    """What one call came to. `weights` are the used weights by header name; `http_status` 0 is no answer."""
+
+    name: str
+    path: str
+    seconds: float
+    http_status: int
+    weights: Mapping[str, int]
+    error: ExchangeError | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallSettings:
+    """How calls are made.
+
+    `clock` is the local time in seconds since the epoch. `recv_window_ms` applies to everything but orders,
+    which bring their own. Queries stop at `query_share` of the request budget; exits want 1.0.
+    """
+
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    recv_window_ms: int = 5_000
+    query_share: float = 0.8
+    clock: Callable[[], float] = time.time
+    before_call: Callable[[str], None] = lambda _name: None
+    after_call: Callable[[CallReport], None] = lambda _report: None
+
+
+class Caller:
+    """Makes one account's calls and keeps their clock and budget. Not thread-safe."""
+
+    def __init__(self, endpoints: Endpoints, api_key: str, api_secret: str, settings: CallSettings) -> None:
+        self._settings = settings
+        self._budget = weights.Budget()
+        self._offset_ms = 0
+        self.http = BinanceHttp(
+            endpoints,
+            api_key=api_key,
+            api_secret=api_secret,
+            timeouts=settings.timeouts,
+            recv_window_ms=settings.recv_window_ms,
+            now_ms=self.now_ms,
+        )
+
+    def now_ms(self) -> int:
+        return int(self._settings.clock() * 1000) + self._offset_ms
+
+    def once(self, name: str, send: Callable[..., Any], **params: Any) -> Any:
+        """Exactly one request."""
+        self._settings.before_call(name)
+        error: ExchangeError | None = None
+        started = time.perf_counter()
+        try:
+            return send(**params)
+        except ExchangeError as raised:
+            error = raised
+            raise
+        finally:
+            self._report(name, time.perf_counter() - started, error)
+
+    def query(self, name: str, send: Callable[..., Any], **params: Any) -> Any:
+        """A call that changes nothing. Raises `RetryLater` unasked when its share of the budget is spent."""
+        wait_s = self._budget.wait_s(PATHS[name], self.now_ms(), self._settings.query_share)
+        if wait_s > 0:
+            raise RetryLater(f"{name} waits: the rest of the request budget is for exits", after_s=wait_s)
+        return self.with_right_clock(name, send, **params)
+
+    def with_right_clock(self, name: str, send: Callable[..., Any], **params: Any) -> Any:
+        """A call that may be repeated once when the exchange refuses it for our clock."""
+        try:
+            return self.once(name, send, **params)
+        except Refused as error:
+            if error.code != _WRONG_CLOCK:
+                raise
+        self.sync_clock()
+        return self.once(name, send, **params)
+
+    def sync_clock(self) -> int:
+        # The first question may pay for a handshake: the quicker of two answers is the better measure.
+        self._offset_ms = min(self._measured_offset() for _ in range(2))[1]
+        return self._offset_ms
+
+    def _measured_offset(self) -> tuple[float, int]:
+        """(round trip in seconds, offset in ms), taking the exchange to have answered half-way."""
+        asked = self._settings.clock()
+        server_ms = parsing_market.server_time(self.once("sync_clock", self.http.get_server_time))
+        answered = self._settings.clock()
+        return answered - asked, round(server_ms - (asked + answered) * 500)
+
+    def _report(self, name: str, seconds: float, error: ExchangeError | None) -> None:
+        response, path = self.http.response, self.http.path
+        headers: Mapping[str, str] = {} if response is None else response.headers
+        status = 0 if response is None else response.status_code
+        now = self.now_ms()
+        self._budget = self._budget.observed(path, headers, now)
+        if isinstance(error, RetryLater | StopAndPage) and status in {403, 418, 429}:
+            self._budget = self._budget.quieted(now + int(error.after_s * 1000))
+        self._settings.after_call(
+            CallReport(name, path, seconds, status, weights.used_weights(headers), error)
+        )
