@@ -116,10 +116,17 @@ class Board:
     def book(self, symbol: str, limit: int = 20) -> Book:
         """Up to `limit` levels a side around the last price."""
         market = self._markets[symbol]
-        update_id = _FIRST_UPDATE_ID + market.next_id - FIRST_TRADE_ID
         return book_around(
-            market.info, market.last_price, depth=market.depth, limit=limit, update_id=update_id
+            market.info,
+            market.last_price,
+            depth=market.depth,
+            limit=limit,
+            update_id=self.update_id(symbol),
         )
+
+    def update_id(self, symbol: str) -> int:
+        """The book's update id; it grows with every print."""
+        return _FIRST_UPDATE_ID + self._markets[symbol].next_id - FIRST_TRADE_ID
 
     def trades(self, symbol: str, *, limit: int = 500) -> list[TradePrint]:
         """The newest trades, oldest first."""

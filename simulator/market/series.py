@@ -66,7 +66,7 @@ class SymbolCandles:
 
     def __init__(self, anchor: Anchor) -> None:
         self._anchor = anchor
-        self._seconds = Series("1s", anchor, known_until_ms=0)
+        self._seconds = Series("1s", anchor, known_until_ms=anchor.at_ms)
         self._minutes = Series("1m", anchor, known_until_ms=self._seconds.first_open_ms)
         self._long: dict[str, Series] = {}
 
