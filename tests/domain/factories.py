@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from trading.domain.types import Candle, SymbolRules
+from trading.domain.types import AssetBalance, Candle, MarginPair, OrderSide, OwnTrade, SymbolRules
 
 
 def symbol_rules(
@@ -50,4 +50,40 @@ def candle(
         close=price,
         volume=Decimal(1),
         closed=closed,
+    )
+
+
+def margin_pair(
+    *, base_total: str | Decimal, base_debt: str | Decimal = "0", base_interest: str | Decimal = "0"
+) -> MarginPair:
+    """BTCUSDT with base coins, borrowed base coins, and interest owed on those."""
+    none = Decimal(0)
+    return MarginPair(
+        symbol="BTCUSDT",
+        base=AssetBalance("BTC", Decimal(base_total), none, Decimal(base_debt), Decimal(base_interest)),
+        quote=AssetBalance("USDT", Decimal(1000), none, none, none),
+    )
+
+
+def own_trade(
+    trade_id: int,
+    side: OrderSide,
+    quantity: str | Decimal,
+    price: str | Decimal,
+    *,
+    commission: str | Decimal = "0",
+    commission_asset: str = "USDT",
+    order_id: str | None = None,
+) -> OwnTrade:
+    return OwnTrade(
+        trade_id=trade_id,
+        order_id=order_id or f"order-{trade_id}",
+        symbol="BTCUSDT",
+        side=side,
+        price=Decimal(price),
+        quantity=Decimal(quantity),
+        quote_quantity=Decimal(quantity) * Decimal(price),
+        commission=Decimal(commission),
+        commission_asset=commission_asset,
+        time_ms=trade_id * 1000,
     )
