@@ -14,7 +14,7 @@ PRICE = Decimal(100)
 
 
 def derive(trades: list[OwnTrade], pair: Any, **more: Any) -> Episode | None:
-    return derive_episode(trades, pair, RULES, **{"last_price": PRICE, **more})
+    return derive_episode(trades, pair, RULES, **{"price": PRICE, **more})
 
 
 def found(trades: list[OwnTrade], pair: Any, **more: Any) -> Episode:
@@ -115,7 +115,7 @@ def test_less_than_a_lot_or_the_minimum_notional_is_dust() -> None:
     assert derive([own_trade(1, BUY, "1", "100")], margin_pair(base_total="0.0009")) is None
     trades = [own_trade(1, BUY, "0.05", "100")]
     assert derive(trades, margin_pair(base_total="0.05")) is not None
-    assert derive(trades, margin_pair(base_total="0.05"), last_price=Decimal("99.99")) is None
+    assert derive(trades, margin_pair(base_total="0.05"), price=Decimal("99.99")) is None
 
 
 def test_what_a_lot_step_cuts_off_does_not_count_towards_the_minimum_notional() -> None:

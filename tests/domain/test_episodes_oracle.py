@@ -89,7 +89,7 @@ def test_episodes_agree_with_the_lots_that_are_still_held(trades: list[OwnTrade]
     net = explained + Fraction(transferred, 1000)
     as_decimal = Decimal(net.numerator) / Decimal(net.denominator)
     pair = margin_pair(base_total=max(as_decimal, Decimal(0)), base_debt=max(-as_decimal, Decimal(0)))
-    episode = derive_episode(trades, pair, RULES, last_price=Decimal(LAST_PRICE))
+    episode = derive_episode(trades, pair, RULES, price=Decimal(LAST_PRICE))
 
     side = Side.LONG if net > 0 else Side.SHORT
     quantity = max(Fraction(0), min(explained, net)) if net > 0 else -net
@@ -131,10 +131,8 @@ def test_cores_trades_and_quantity_can_be_taken_out_together(
         trades,
         margin_pair(base_total=total),
         RULES,
-        last_price=Decimal(LAST_PRICE),
+        price=Decimal(LAST_PRICE),
         excluding_order_ids={trade.order_id for trade in trades if trade not in manual},
         owned_quantity=total - alone,
     )
-    assert beside == derive_episode(
-        manual, margin_pair(base_total=alone), RULES, last_price=Decimal(LAST_PRICE)
-    )
+    assert beside == derive_episode(manual, margin_pair(base_total=alone), RULES, price=Decimal(LAST_PRICE))

@@ -54,7 +54,7 @@ def derive_episode(
     pair: MarginPair,
     rules: SymbolRules,
     *,
-    last_price: Decimal,
+    price: Decimal,
     excluding_order_ids: Collection[str] = frozenset(),
     owned_quantity: Decimal = ZERO,
 ) -> Episode | None:
@@ -79,7 +79,7 @@ def derive_episode(
         episode = _long(explained, there)
     else:
         episode = _short(explained, -there, pair, owned_quantity)
-    return None if is_dust(episode.quantity, rules, last_price) else episode
+    return None if is_dust(episode.quantity, rules, price) else episode
 
 
 def is_dust(quantity: Decimal, rules: SymbolRules, price: Decimal) -> bool:
