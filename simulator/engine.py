@@ -178,12 +178,11 @@ class Engine:
         return [level for level in levels if not matching.is_worse(level[0], worst, side)]
 
     def _takes(self, order: Order, quantity: Decimal) -> list[matching.Level]:
-        for depth in (SHALLOW, DEEP):
-            levels = self._levels(order.symbol, order.side, depth)
-            takes = matching.sweep(levels, quantity, order.request.price, order.side)
-            if matching.taken(takes) == quantity or len(takes) < depth:
-                break
-        return takes
+        price, side = order.request.price, order.side
+        takes = matching.sweep(self._levels(order.symbol, side, SHALLOW), quantity, price, side)
+        if matching.taken(takes) == quantity or len(takes) < SHALLOW:
+            return takes
+        return matching.sweep(self._levels(order.symbol, side, DEEP), quantity, price, side)
 
     def _execute(self, pair: Pair, order: Order) -> None:
         fault = self.faults.take("partial_fill", symbol=order.symbol, api_key=order.api_key)

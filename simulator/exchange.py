@@ -159,6 +159,13 @@ class Exchange:
         self._tell_balance(api_key, symbol, wallet, -amount)
         return self._transaction()
 
+    def max_borrow(self, api_key: str, symbol: str, asset: str) -> Decimal:
+        """The most that may be borrowed now, in that asset. Raises -3027 for an asset outside the pair."""
+        pair = self.pair(api_key, symbol)
+        self._wallet(pair, asset)
+        price = self.board.last_price(symbol) or pair.info.reference_price
+        return lending.max_borrow(pair, asset, price, self.settings.leverage)
+
     def reset(self) -> None:
         """A fresh exchange: the same keys, starting balances and prices; no orders, no faults."""
         keys = [(account.api_key, account.secret) for account in self.accounts.values()]

@@ -64,6 +64,11 @@ class Faults:
         self._changed()
         return removed
 
+    def remove(self, fault: Fault) -> None:
+        """Remove one fault that has done its work."""
+        self.armed.remove(fault)
+        self._changed()
+
     def active(self, kind: str, **match: str | None) -> Fault | None:
         """The first armed fault of this kind that agrees, without using it up."""
         for fault in self.armed:
@@ -78,8 +83,7 @@ class Faults:
             return None
         fault.struck += 1
         if fault.count is not None and fault.struck >= fault.count:
-            self.armed.remove(fault)
-            self._changed()
+            self.remove(fault)
         return fault
 
     def _changed(self) -> None:
@@ -92,6 +96,7 @@ def parse(payload: Mapping[str, Any]) -> Fault:
     kind = payload.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(sorted(KINDS))}")
+    payload = _with_ms(kind, payload)
     unknown = set(payload) - {"kind", "count", *CONDITIONS} - KINDS[kind]
     if unknown:
         raise ValueError(f"{kind} does not take {', '.join(sorted(unknown))}")
@@ -102,6 +107,19 @@ def parse(payload: Mapping[str, Any]) -> Fault:
     if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
         raise ValueError("count must be a whole number above zero")
     return Fault(kind, conditions, options, count)
+
+
+def _with_ms(kind: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """`latency_ms` and `clock_skew_ms` carry their number as `ms`, `value` or under their own name."""
+    if not kind.endswith("_ms"):
+        return dict(payload)
+    given = {name: value for name, value in payload.items() if name not in (kind, "value")}
+    for name in (kind, "value"):
+        if name in payload:
+            given["ms"] = payload[name]
+    if "ms" not in given:
+        raise ValueError(f"{kind} needs ms")
+    return given
 
 
 def _check_options(options: Mapping[str, Any]) -> None:
