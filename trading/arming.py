@@ -90,7 +90,9 @@ def arm(*, account: Account, order: ArmOrder, exchange: Exchange, at: datetime) 
     slot = Slot.of(account, symbol, order.side)
     existing = Position.objects.filter(slot=slot, state__in=MANAGED_STATES).first()
     if existing:
-        raise ArmRefused(f"{slot} is already {existing.state} (position {existing.pk}); disarm or close it first")
+        raise ArmRefused(
+            f"{slot} is already {existing.state} (position {existing.pk}); disarm or close it first"
+        )
     position = _position(slot, account, order)
     try:
         position.full_clean(validate_unique=False, validate_constraints=False)
@@ -98,9 +100,13 @@ def arm(*, account: Account, order: ArmOrder, exchange: Exchange, at: datetime) 
             position.save(force_insert=True)
             journal.append(EventKind.POSITION_ARMED, position, at=at, **_terms(position))
     except ValidationError as error:
-        raise ArmRefused("; ".join(f"{field}: {' '.join(texts)}" for field, texts in error.message_dict.items())) from error
+        raise ArmRefused(
+            "; ".join(f"{field}: {' '.join(texts)}" for field, texts in error.message_dict.items())
+        ) from error
     except IntegrityError as error:
-        raise ArmRefused(f"{slot} was armed by somebody else at the same moment, or its terms do not fit: {error}") from error
+        raise ArmRefused(
+            f"{slot} was armed by somebody else at the same moment, or its terms do not fit: {error}"
+        ) from error
     log.info("%s armed: SMA %s over %s on %s", position, order.fast_period, order.slow_period, order.interval)
     return position
 

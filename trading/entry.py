@@ -5,7 +5,6 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.conf import settings
-from django.db import transaction
 
 from trading import execution, journal, queries
 from trading.domain.crossover import Signal
@@ -73,9 +72,15 @@ def _require_empty(slot: Slot, exchange: Exchange, rules: SymbolRules, price: De
     if pair is None:
         return
     if pair.base.debt > 0 or pair.quote.debt > 0:
-        raise EntryRefused(f"the pair owes {pair.base.debt} {pair.base.asset} and {pair.quote.debt} {pair.quote.asset}")
-    if pair.base.total >= rules.lot_step and derive_episode(exchange.trades(slot.symbol), pair, rules, price=price):
-        raise EntryRefused(f"there is already a position of {pair.base.net} {pair.base.asset} on the exchange")
+        raise EntryRefused(
+            f"the pair owes {pair.base.debt} {pair.base.asset} and {pair.quote.debt} {pair.quote.asset}"
+        )
+    if pair.base.total >= rules.lot_step and derive_episode(
+        exchange.trades(slot.symbol), pair, rules, price=price
+    ):
+        raise EntryRefused(
+            f"there is already a position of {pair.base.net} {pair.base.asset} on the exchange"
+        )
     if exchange.open_orders(slot.symbol):
         raise EntryRefused(f"there are open orders in {slot.symbol} on the exchange")
 
@@ -87,7 +92,7 @@ def _commit(
     at = desk.clock()
     if position.state != PositionState.ARMED:
         return None
-    with transaction.atomic():
+    with journal.atomic(position):
         slot = execution.lock_slot(position.slot_id)
         if slot.account.entries_paused:
             raise EntryRefused(f"entries are paused on the account {slot.account}")

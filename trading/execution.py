@@ -36,7 +36,17 @@ from trading.models.intent import Owner, Purpose
 from trading.reactions import CLOCK_SKEW
 from trading.recording import register_settlement
 
-__all__ = ["Desk", "SlotBusy", "claim", "due_intents", "execute", "lock_slot", "register_settlement", "run_attempt", "take"]
+__all__ = [
+    "Desk",
+    "SlotBusy",
+    "claim",
+    "due_intents",
+    "execute",
+    "lock_slot",
+    "register_settlement",
+    "run_attempt",
+    "take",
+]
 
 STEPS_PER_RUN = 12
 
@@ -100,7 +110,13 @@ def claim(
     except IntegrityError as error:
         raise SlotBusy(f"{slot}: an {purpose} is already under way") from error
     journal.append(
-        EventKind.INTENT_CLAIMED, intent, at=at, owner=owner, quantity=quantity, reason=reason, trigger=trigger_price
+        EventKind.INTENT_CLAIMED,
+        intent,
+        at=at,
+        owner=owner,
+        quantity=quantity,
+        reason=reason,
+        trigger=trigger_price,
     )
     return intent
 
@@ -136,7 +152,9 @@ def begin_attempt(intent: OrderIntent, desk: Desk) -> OrderAttempt:
     attempt = OrderAttempt.objects.create(
         intent=intent,
         number=number,
-        client_order_id=client_order_id(intent.pk, number, purpose=intent.purpose, tag=settings.INSTALLATION_TAG),
+        client_order_id=client_order_id(
+            intent.pk, number, purpose=intent.purpose, tag=settings.INSTALLATION_TAG
+        ),
         timestamp_ms=desk.exchange.now_ms(),
         created_at=now,
     )
@@ -309,7 +327,9 @@ def _executed_unseen(attempt: OrderAttempt, desk: Desk) -> OrderReport | None:
     candidates = {
         trade.order_id
         for trade in trades
-        if trade.time_ms >= attempt.timestamp_ms and trade.side == intent.order_side and trade.order_id not in known
+        if trade.time_ms >= attempt.timestamp_ms
+        and trade.side == intent.order_side
+        and trade.order_id not in known
     }
     for order_id in sorted(candidates):
         own = tuple(trade for trade in trades if trade.order_id == order_id)
@@ -334,4 +354,6 @@ def _resend_is_harmless(attempt: OrderAttempt, desk: Desk) -> bool:
 
 def due_intents(now: datetime) -> list[int]:
     """Live intents that nobody holds and whose time has come, the oldest first."""
-    return list(OrderIntent.objects.filter(_due(now)).order_by("next_attempt_at").values_list("pk", flat=True))
+    return list(
+        OrderIntent.objects.filter(_due(now)).order_by("next_attempt_at").values_list("pk", flat=True)
+    )

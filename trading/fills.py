@@ -23,7 +23,9 @@ def completed(report: OrderReport, exchange: Exchange) -> OrderReport:
         return report
     trades = tuple(exchange.trades(report.symbol, order_id=report.order_id))
     if _total(trades) != report.executed_quantity:
-        raise OutcomeUnknown(f"order {report.order_id}: its trades do not add up to {report.executed_quantity} yet")
+        raise OutcomeUnknown(
+            f"order {report.order_id}: its trades do not add up to {report.executed_quantity} yet"
+        )
     return replace(report, fills=trades)
 
 
@@ -80,6 +82,11 @@ def totals(intent: OrderIntent) -> tuple[Decimal, Decimal]:
     """Executed quantity (base) and amount (quote) of all recorded fills of an intent, before commissions."""
     own = _fills(intent)
     return sum((fill.quantity for fill in own), ZERO), sum((fill.quantity * fill.price for fill in own), ZERO)
+
+
+def last_time_ms(intent: OrderIntent) -> int:
+    """The exchange's time (ms) of the latest recorded fill of an intent, 0 without any."""
+    return max((int(fill.traded_at.timestamp() * 1000) for fill in _fills(intent)), default=0)
 
 
 def commission_in(intent: OrderIntent, asset: str) -> Decimal:

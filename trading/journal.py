@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +29,19 @@ class Journaled(Protocol):
         """The columns of `Event` that tie an event to this row."""
 
 
+@contextmanager
+def atomic(*rows: Journaled) -> Iterator[None]:
+    """A transaction that, when it fails, also takes back what `advance` changed on the rows in memory."""
+    states = [row.state for row in rows]
+    try:
+        with transaction.atomic():
+            yield
+    except BaseException:
+        for row, state in zip(rows, states, strict=True):
+            row.state = state
+        raise
+
+
 def source() -> str:
     """Which process this is, for the event log and for leases."""
     role = os.environ.get("ROBSON_PROCESS") or (sys.argv[1] if len(sys.argv) > 1 else Path(sys.argv[0]).name)
@@ -38,7 +53,9 @@ def append(kind: EventKind, row: Journaled, *, at: datetime, **data: Any) -> Eve
     return Event.objects.create(kind=kind, at=at, data=_plain(data), source=source(), **row.event_links())
 
 
-def advance(row: Journaled, to: State, *, at: datetime, data: dict[str, Any] | None = None, **fields: Any) -> bool:
+def advance(
+    row: Journaled, to: State, *, at: datetime, data: dict[str, Any] | None = None, **fields: Any
+) -> bool:
     """Move `row` to the state `to` and set `fields`; append the event of that step in the same transaction.
 
     False, with nothing changed, when another process moved the row first.

@@ -2,7 +2,9 @@
 
 from prometheus_client import Counter, Histogram
 
-EXCHANGE_CALLS = Counter("robson_exchange_calls_total", "Calls to the exchange by outcome", ["call", "outcome"])
+EXCHANGE_CALLS = Counter(
+    "robson_exchange_calls_total", "Calls to the exchange by outcome", ["call", "outcome"]
+)
 EXCHANGE_SECONDS = Histogram(
     "robson_exchange_call_seconds",
     "Duration of calls to the exchange",

@@ -40,7 +40,9 @@ def find_active_by_symbol_and_side(
 
 def core_holdings(account: Account) -> Mapping[SlotKey, CoreHolding]:
     """Everything that Core owns in one account, in one query."""
-    owned = Position.objects.select_related("slot__account").filter(slot__account=account, state__in=OWNED_STATES)
+    owned = Position.objects.select_related("slot__account").filter(
+        slot__account=account, state__in=OWNED_STATES
+    )
     return {
         position.slot.key: CoreHolding(
             position_id=position.pk,
@@ -54,10 +56,15 @@ def core_holdings(account: Account) -> Mapping[SlotKey, CoreHolding]:
 
 
 def core_order_ids(account: Account, symbol: str) -> frozenset[str]:
-    """Exchange ids of every order that traded for a Core position, ever: the rest of the trades are manual."""
+    """Exchange ids of the orders of the positions that Core owns now: the rest of the trades are manual.
+
+    Orders of closed positions are not among them, since whatever closed them may have been the owner's hand.
+    """
     return frozenset(
         OrderAttempt.objects.filter(
-            intent__slot__account=account, intent__slot__symbol=symbol, intent__position__isnull=False
+            intent__slot__account=account,
+            intent__slot__symbol=symbol,
+            intent__position__state__in=OWNED_STATES,
         )
         .exclude(order_id="")
         .values_list("order_id", flat=True)
@@ -67,6 +74,12 @@ def core_order_ids(account: Account, symbol: str) -> frozenset[str]:
 def live_exit(slot: Slot) -> OrderIntent | None:
     """The exit under way in this slot, whoever asked for it."""
     return OrderIntent.objects.filter(slot=slot, purpose=Purpose.EXIT, state__in=LIVE_INTENT_STATES).first()
+
+
+def live_intent_id(position: Position) -> int | None:
+    """The order of this position that is not settled yet."""
+    live = OrderIntent.objects.filter(position=position, state__in=LIVE_INTENT_STATES)
+    return live.values_list("pk", flat=True).first()
 
 
 def live_guard_exits(account: Account) -> Mapping[int, OrderIntent]:

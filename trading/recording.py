@@ -35,7 +35,9 @@ def register_settlement(owner: Owner, handler: SettlementHandler) -> None:
     _handlers[owner] = handler
 
 
-def executed(attempt: OrderAttempt, report: OrderReport, *, left: ExitPlan, base_asset: str, at: datetime) -> None:
+def executed(
+    attempt: OrderAttempt, report: OrderReport, *, left: ExitPlan, base_asset: str, at: datetime
+) -> None:
     """The exchange knows the order and it is final. `left` is what the exit still has to do."""
     with transaction.atomic():
         intent = _held(attempt)
@@ -98,7 +100,9 @@ def unknown(attempt: OrderAttempt, why: str, *, at: datetime) -> None:
         attempt.save(update_fields=["status", "error", "quantity"])
         if intent.state == IntentState.SENDING:
             log.warning("%s attempt %s: outcome unknown (%s), looking it up", intent, attempt.number, why)
-            journal.advance(intent, IntentState.UNKNOWN, at=at, data={"error": why, "attempt": attempt.number})
+            journal.advance(
+                intent, IntentState.UNKNOWN, at=at, data={"error": why, "attempt": attempt.number}
+            )
         intent.lease_until, intent.next_attempt_at = None, at + LOOK_UP_AGAIN
         intent.last_error = why[:255]
         intent.save(update_fields=["lease_until", "next_attempt_at", "last_error"])
@@ -107,22 +111,34 @@ def unknown(attempt: OrderAttempt, why: str, *, at: datetime) -> None:
 def _held(attempt: OrderAttempt) -> OrderIntent | None:
     """The locked intent, if this attempt is still the one that its outcome depends on."""
     intent = (
-        OrderIntent.objects.select_for_update(of=("self",)).select_related("slot__account").get(pk=attempt.intent_id)
+        OrderIntent.objects.select_for_update(of=("self",))
+        .select_related("slot__account")
+        .get(pk=attempt.intent_id)
     )
     current = intent.attempts_made == attempt.number
     return intent if current and intent.state in {IntentState.SENDING, IntentState.UNKNOWN} else None
 
 
-def _end(intent: OrderIntent, state: IntentState, base_asset: str, at: datetime, **fields: Decimal | str) -> None:
+def _end(
+    intent: OrderIntent, state: IntentState, base_asset: str, at: datetime, **fields: Decimal | str
+) -> None:
     journal.advance(intent, state, at=at, data=dict(fields), settled_at=at, lease_until=None, **fields)
     if state is IntentState.DUST:
         log.warning("%s: what is left cannot be sold (below the exchange's minimum). Final.", intent)
     _handlers[Owner(intent.owner)](intent, base_asset, at)
 
 
-def _postpone(intent: OrderIntent, at: datetime, due: datetime, data: dict[str, object], **fields: object) -> None:
+def _postpone(
+    intent: OrderIntent, at: datetime, due: datetime, data: dict[str, object], **fields: object
+) -> None:
     journal.advance(
-        intent, IntentState.PENDING, at=at, data={**data, "due": due}, next_attempt_at=due, lease_until=None, **fields
+        intent,
+        IntentState.PENDING,
+        at=at,
+        data={**data, "due": due},
+        next_attempt_at=due,
+        lease_until=None,
+        **fields,
     )
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -52,7 +52,9 @@ def save_progress(*, batch: Iterable[Progress], at: datetime) -> None:
         for progress in batch:
             saved = Position.objects.filter(
                 pk=progress.position_id, state=PositionState.ACTIVE, extreme_time_ms__lte=progress.time_ms
-            ).update(extreme_price=progress.extreme, stop_price=progress.stop, extreme_time_ms=progress.time_ms)
+            ).update(
+                extreme_price=progress.extreme, stop_price=progress.stop, extreme_time_ms=progress.time_ms
+            )
             if saved and progress.announced is not None:
                 _announce_stop(progress, at)
 
@@ -84,7 +86,7 @@ def request_exit(
     None when the position is not Active (any more), or when another exit is live in its slot.
     """
     try:
-        with transaction.atomic():
+        with journal.atomic(position):
             return _claim_exit(position, reason, at, trigger_price, owner)
     except execution.SlotBusy as busy:
         return _not_claimed(position, busy)
@@ -96,16 +98,17 @@ def exit_now(
     reason: str,
     desk: Desk,
     trigger_price: Decimal | None = None,
+    stop: TrailingStop | None = None,
     read_pair: Callable[[], MarginPair] | None = None,
 ) -> OrderIntent | None:
     """The same, executed at once by the caller: claim and first attempt are one commit, then the order goes out.
 
-    `read_pair` gives the exchange's holding if a read of it was started before. Comes back with the intent in
+    `stop` is the trailing stop as the caller last saw it; `read_pair` gives the exchange's holding if a read of it was started before. Comes back with the intent in
     whatever state it then has; None as in `request_exit`.
     """
     try:
-        with transaction.atomic():
-            intent = _claim_exit(position, reason, desk.clock(), trigger_price, Owner.CORE)
+        with journal.atomic(position):
+            intent = _claim_exit(position, reason, desk.clock(), trigger_price, Owner.CORE, stop)
             if intent is None:
                 return None
             attempt = execution.begin_attempt(intent, desk)
@@ -117,15 +120,22 @@ def exit_now(
 
 
 def _claim_exit(
-    position: Position, reason: str, at: datetime, trigger_price: Decimal | None, owner: Owner
+    position: Position,
+    reason: str,
+    at: datetime,
+    trigger_price: Decimal | None,
+    owner: Owner,
+    stop: TrailingStop | None = None,
 ) -> OrderIntent | None:
     slot = execution.lock_slot(position.slot_id)
+    trailed = {"stop_price": stop.stop, "extreme_price": stop.extreme} if stop else {}
     exiting = journal.advance(
         position,
         PositionState.EXITING,
         at=at,
-        data={"reason": reason, "price": trigger_price, "stop": position.stop_price},
+        data={"reason": reason, "price": trigger_price, "stop": stop.stop if stop else position.stop_price},
         exit_reason=reason,
+        **trailed,
     )
     if not exiting:
         return None
@@ -151,7 +161,9 @@ def panic(*, account: Account, reason: str, at: datetime) -> list[OrderIntent]:
     Account.objects.filter(pk=account.pk).update(entries_paused=True)
     mine = Position.objects.select_related("slot__account").filter(slot__account=account)
     for armed in mine.filter(state=PositionState.ARMED):
-        journal.advance(armed, PositionState.CANCELLED, at=at, data={"reason": reason}, note=reason, closed_at=at)
+        journal.advance(
+            armed, PositionState.CANCELLED, at=at, data={"reason": reason}, note=reason, closed_at=at
+        )
     requested = (
         request_exit(position=active, reason=reason, at=at, owner=Owner.OPERATOR)
         for active in mine.filter(state=PositionState.ACTIVE)
@@ -193,6 +205,7 @@ def _settle_entry(position: Position, intent: OrderIntent, base_asset: str, at: 
         entry_price=price,
         distance=stop.distance or abs(price - (stop.stop or ZERO)),
         extreme_price=price,
+        extreme_time_ms=fills.last_time_ms(intent),
         stop_price=stop.stop,
         opened_at=at,
         binance_position_id=order_id,
@@ -207,17 +220,12 @@ def _first_stop(position: Position, price: Decimal) -> TrailingStop:
     distance = position.distance or ZERO
     if policy.kind is StopKind.PERCENT:
         distance = stop_distance(policy, price)
-    side = position.slot.position_side
-    stop = TrailingStop(
-        side=side,
+    fresh = TrailingStop(
+        side=position.slot.position_side,
         distance=None if position.trailing_bps else distance,
         offset_bps=position.trailing_bps,
-        activation=position.activation_price,
-        extreme=price,
     )
-    return TrailingStop(
-        side=side, distance=stop.distance, offset_bps=stop.offset_bps, extreme=price, stop=stop_for(stop, price)
-    )
+    return replace(fresh, extreme=price, stop=stop_for(fresh, price))
 
 
 def _settle_exit(position: Position, intent: OrderIntent, base_asset: str, at: datetime) -> None:

@@ -14,10 +14,16 @@ class Account(models.Model):
 
     name = models.CharField(max_length=32, unique=True, validators=[RegexValidator(r"^[a-z0-9][a-z0-9_-]*$")])
     api_key_env = models.CharField(
-        "API key variable", max_length=64, default="BINANCE_API_KEY", help_text="Name of the environment variable."
+        "API key variable",
+        max_length=64,
+        default="BINANCE_API_KEY",
+        help_text="Name of the environment variable.",
     )
     api_secret_env = models.CharField(
-        "API secret variable", max_length=64, default="BINANCE_API_SECRET", help_text="Name of the environment variable."
+        "API secret variable",
+        max_length=64,
+        default="BINANCE_API_SECRET",
+        help_text="Name of the environment variable.",
     )
     capital = Amount(
         default=Decimal("1000"),

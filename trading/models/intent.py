@@ -41,8 +41,12 @@ class OrderIntent(models.Model):
     slot = models.ForeignKey(Slot, on_delete=models.PROTECT, related_name="intents")
     purpose = models.CharField(max_length=5, choices=choices(Purpose))
     owner = models.CharField(max_length=10, choices=choices(Owner))
-    position = models.ForeignKey(Position, null=True, blank=True, on_delete=models.PROTECT, related_name="intents")
-    guard_id = models.BigIntegerField(null=True, blank=True, help_text="A guarded position of the Safety Net.")
+    position = models.ForeignKey(
+        Position, null=True, blank=True, on_delete=models.PROTECT, related_name="intents"
+    )
+    guard_id = models.BigIntegerField(
+        null=True, blank=True, help_text="A guarded position of the Safety Net."
+    )
     state = models.CharField(max_length=10, choices=choices(IntentState), default=IntentState.PENDING)
     reason = models.CharField(max_length=64)
     order_side = models.CharField(max_length=4, choices=choices(OrderSide))

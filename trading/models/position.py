@@ -36,7 +36,8 @@ class Position(models.Model):
     interval = models.CharField(max_length=4, choices=[(i, i) for i in INTERVALS], default="15m")
     stop_kind = models.CharField(max_length=10, choices=choices(StopKind), default=StopKind.PERCENT)
     stop_value = Amount(
-        default=Decimal("2"), help_text="Percent of entry, distance in quote currency, or multiple of ATR(14)."
+        default=Decimal("2"),
+        help_text="Percent of entry, distance in quote currency, or multiple of ATR(14).",
     )
     activation_price = Amount(null=True, blank=True)
     trailing_bps = models.PositiveIntegerField(null=True, blank=True)
@@ -66,19 +67,21 @@ class Position(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["slot", "state"], name="position_by_slot_and_state"),
-            models.Index(
-                fields=["state"], condition=Q(state__in=MANAGED_STATES), name="managed_positions"
-            ),
+            models.Index(fields=["state"], condition=Q(state__in=MANAGED_STATES), name="managed_positions"),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(state__in=list(PositionState)), name="position_state_is_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=list(PositionState)), name="position_state_is_known"
+            ),
             models.CheckConstraint(
                 condition=~Q(state__in=[PositionState.ACTIVE, PositionState.EXITING])
                 | Q(stop_price__gt=0, entry_price__gt=0, quantity__gt=0, distance__gt=0, extreme_price__gt=0),
                 name="active_implies_a_stop",
             ),
             models.UniqueConstraint(
-                fields=["slot"], condition=Q(state__in=MANAGED_STATES), name="one_managed_core_position_per_slot"
+                fields=["slot"],
+                condition=Q(state__in=MANAGED_STATES),
+                name="one_managed_core_position_per_slot",
             ),
             models.UniqueConstraint(
                 fields=["signal_id"], condition=~Q(signal_id=""), name="a_signal_opens_one_position"
@@ -87,7 +90,9 @@ class Position(models.Model):
                 condition=Q(fast_period__gte=1, slow_period__gt=models.F("fast_period")),
                 name="fast_average_is_faster",
             ),
-            models.CheckConstraint(condition=Q(capital__gt=0, risk_percent__gt=0), name="position_risks_something"),
+            models.CheckConstraint(
+                condition=Q(capital__gt=0, risk_percent__gt=0), name="position_risks_something"
+            ),
         ]
 
     def __str__(self) -> str:

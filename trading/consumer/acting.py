@@ -1,0 +1,152 @@
+"""Entries and exits: run at once in a lane, pursued until they are settled, backed up by the exit task."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db import DatabaseError
+from kombu.exceptions import OperationalError as BrokerError
+
+from trading import entry, execution, gateway, metrics, queries, services
+from trading.consumer.lanes import Lane, Lanes
+from trading.consumer.market import EntryWatch, StopWatch
+from trading.domain.crossover import Signal
+from trading.domain.lifecycle import LIVE_INTENT_STATES
+from trading.domain.types import MarginPair, Tick
+from trading.exchange.errors import ExchangeError
+from trading.models import OrderIntent, Position
+from trading.tasks import execute_intent
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+RETRY_S = 0.5
+ENTRY_TRIES = 6
+
+
+class Acting:
+    """Starts what the market asks for and sees it through. Lives in the event loop; the work is in the lanes."""
+
+    def __init__(self, lanes: Lanes, *, changed: Callable[[], None]) -> None:
+        self._lanes = lanes
+        self._changed = changed
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._busy: set[int] = set()
+
+    def exit(self, watch: StopWatch, tick: Tick) -> None:
+        """The stop is touched. The first attempt starts before anything else happens."""
+        lane = self._lanes.freest()
+        pair = self._lanes.readers[lane].submit(lambda: _read_pair(watch.position))
+        self._follow(watch.position, self._exit(watch, tick, lane, pair, time.perf_counter()))
+
+    def enter(self, watch: EntryWatch, signal: Signal) -> None:
+        self._follow(watch.position, self._enter(watch.position, signal))
+
+    def pursue(self, position: Position) -> None:
+        """See through what another process, or this one before its restart, has begun with this position."""
+        if position.pk not in self._busy:
+            self._follow(position, self._pursue(position, self._lanes.freest()))
+
+    async def finish(self) -> None:
+        """Let what is under way come to a recorded state."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=settings.INTENT_LEASE_S)
+
+    def _follow(self, position: Position, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        self._busy.add(position.pk)
+        task.add_done_callback(lambda done: self._ended(position, done))
+
+    def _ended(self, position: Position, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._busy.discard(position.pk)
+        if not task.cancelled() and task.exception():
+            log.critical("%s: ended by an error nobody expected", position, exc_info=task.exception())
+        self._changed()
+
+    async def _exit(
+        self, watch: StopWatch, tick: Tick, lane: Lane, pair: Future[MarginPair], started: float
+    ) -> None:
+        position = watch.position
+        log.info("%s: stop %s touched at %s", position, watch.stop.stop, tick.price)
+        intent = await self._until_recorded(position, lane, lambda: _exit_now(watch, tick, pair.result))
+        metrics.EXIT_SECONDS.labels(owner="core").observe(time.perf_counter() - started)
+        if intent is None:
+            watch.exiting = False
+        elif intent.state in LIVE_INTENT_STATES:
+            await self._back_up(intent)
+            await self._pursue(position, lane)
+
+    async def _enter(self, position: Position, signal: Signal) -> None:
+        lane = self._lanes.freest()
+        log.info("%s: signal %s at %s", position, signal.id, signal.price)
+        for _ in range(ENTRY_TRIES):
+            try:
+                await lane.run(lambda: _enter_now(position, signal))
+                break
+            except (ExchangeError, DatabaseError) as error:
+                log.error("%s: entry not possible now, trying again: %s", position, error)
+                await asyncio.sleep(RETRY_S)
+        else:
+            log.error("%s: signal %s given up; the position stays armed", position, signal.id)
+        await self._pursue(position, lane)
+
+    async def _back_up(self, intent: OrderIntent) -> None:
+        """The exit task takes over if this process does not come through. Without a broker the sweep does."""
+        try:
+            await self._lanes.books.run(
+                lambda: execute_intent.apply_async((intent.pk,), countdown=settings.INTENT_LEASE_S + 1)
+            )
+        except (BrokerError, OSError) as error:
+            log.warning("%s: no exit task could be queued: %s", intent, error)
+
+    async def _pursue(self, position: Position, lane: Lane) -> None:
+        """Work on the position's live intent whenever it is due, until there is none."""
+        while True:
+            due = await self._until_recorded(position, lane, lambda: _continue(position))
+            if due is None:
+                return
+            await asyncio.sleep(max((due - gateway.utc_now()).total_seconds(), 0.01))
+
+    async def _until_recorded(self, position: Position, lane: Lane, work: Callable[[], Result]) -> Result:
+        """Nothing is sent without a record: while the database is away this tries again, and says so."""
+        while True:
+            try:
+                return await lane.run(work)
+            except DatabaseError as error:
+                log.critical("%s: the database is away, trying again: %s", position, error)
+                await asyncio.sleep(RETRY_S)
+
+
+def _continue(position: Position) -> datetime | None:
+    intent_id = queries.live_intent_id(position)
+    if intent_id is None:
+        return None
+    return execution.execute(intent_id, gateway.desk_for(position.slot.account))
+
+
+def _enter_now(position: Position, signal: Signal) -> None:
+    entry.enter(position=position, signal=signal, desk=gateway.desk_for(position.slot.account))
+
+
+def _exit_now(watch: StopWatch, tick: Tick, read_pair: Callable[[], MarginPair]) -> OrderIntent | None:
+    return services.exit_now(
+        position=watch.position,
+        reason="trailing stop",
+        desk=gateway.desk_for(watch.position.slot.account),
+        trigger_price=tick.price,
+        stop=watch.stop,
+        read_pair=read_pair,
+    )
+
+
+def _read_pair(position: Position) -> MarginPair:
+    symbol = position.slot.symbol
+    return gateway.exchange_for(position.slot.account).margin_pairs([symbol])[symbol]

@@ -1,0 +1,84 @@
+"""Lanes: single threads, each with its own warm database connection and its own warm exchange connections.
+
+Cold code and a new TLS handshake cost more than everything else between a price and its order.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from django.db import DatabaseError, connection
+
+from trading import gateway, queries
+from trading.exchange.errors import ExchangeError
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+
+class Lane:
+    """One thread that does one thing at a time."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.waiting = 0
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+
+    def submit(self, work: Callable[[], Result]) -> Future[Result]:
+        self.waiting += 1
+        future = self._pool.submit(_with_usable_connection, work)
+        future.add_done_callback(self._done)
+        return future
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.wrap_future(self.submit(work))
+
+    def close(self) -> None:
+        """Wait for the work under way: an exit that has begun is finished."""
+        self._pool.submit(connection.close)
+        self._pool.shutdown(wait=True)
+
+    def _done(self, _future: object) -> None:
+        self.waiting -= 1
+
+
+class Lanes:
+    """A few lanes for exits and entries, each with a reader beside it; one for bookkeeping, one for loading."""
+
+    def __init__(self, count: int = 4) -> None:
+        self.acting = [Lane(f"acting-{number}") for number in range(count)]
+        self.readers = {lane: Lane(f"reader-{number}") for number, lane in enumerate(self.acting)}
+        self.books = Lane("books")
+        self.loading = Lane("loading")
+
+    def freest(self) -> Lane:
+        return min(self.acting, key=lambda lane: lane.waiting)
+
+    async def warm(self) -> None:
+        """Open every connection, or keep it open. A lane that cannot is tried again the next time."""
+        idle = [lane for lane in (*self.acting, *self.readers.values()) if not lane.waiting]
+        await asyncio.gather(*(lane.run(_warm) for lane in idle))
+
+    def close(self) -> None:
+        for lane in (*self.acting, *self.readers.values(), self.books, self.loading):
+            lane.close()
+
+
+def _with_usable_connection(work: Callable[[], Result]) -> Result:
+    try:
+        return work()
+    except DatabaseError:
+        # Whatever broke it: the next piece of work begins on a new connection.
+        connection.close()
+        raise
+
+
+def _warm() -> None:
+    try:
+        for account in queries.active_accounts():
+            gateway.exchange_for(account).sync_clock()
+    except (DatabaseError, ExchangeError, gateway.MissingCredentials) as error:
+        log.warning("a lane could not be kept warm: %s", error)

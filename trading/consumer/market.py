@@ -1,0 +1,205 @@
+"""What watches the market: one call per price or candle, no I/O. All prices of a symbol come through here,
+whatever their source, so that a stop is the same stop however its price arrived."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from trading.domain.crossover import CrossoverDetector, Signal
+from trading.domain.trailing import TrailingStop, on_price
+from trading.domain.types import Candle, Side, Tick
+from trading.models import Position
+from trading.services import Progress
+
+ZERO = Decimal(0)
+# A stop is announced in the event log when it has moved by this share of its distance since the last time.
+ANNOUNCED_SHARE = Decimal("0.1")
+
+
+class StopWatch:
+    """The trailing stop of one Active position."""
+
+    __slots__ = (
+        "_announced",
+        "_high",
+        "_long",
+        "_low",
+        "_saved",
+        "exiting",
+        "position",
+        "stop",
+        "triggered_by",
+    )
+
+    def __init__(self, position: Position) -> None:
+        self.position = position
+        self.stop = position.trailing
+        self.exiting = False
+        self.triggered_by: Tick | None = None
+        self._long = position.slot.position_side is Side.LONG
+        self._saved = self._announced = self.stop
+        self._set_band()
+
+    def on_tick(self, tick: Tick) -> bool:
+        """Whether the stop is touched, by this price or by one before it."""
+        # Between the stop and the best price nothing can happen but the time moving on.
+        if self._low < tick.price < self._high:
+            return False
+        step = on_price(self.stop, tick.price, tick.time_ms)
+        if step.fired and not self.stop.fired:
+            self.triggered_by = tick
+        self.stop = step.next
+        self._set_band()
+        return step.fired
+
+    def progress(self) -> Progress | None:
+        """What changed since the last call, for the batch that persists it."""
+        now, saved = self.stop, self._saved
+        if (
+            now.extreme is None
+            or now.stop is None
+            or (now.extreme == saved.extreme and now.stop == saved.stop)
+        ):
+            return None
+        self._saved = now
+        return Progress(
+            self.position.pk, now.extreme, now.stop, now.last_time_ms, self._announcement(now.stop)
+        )
+
+    def _announcement(self, stop: Decimal) -> Decimal | None:
+        before = self._announced.stop
+        distance = self.position.distance or ZERO
+        if before is not None and abs(stop - before) < distance * ANNOUNCED_SHARE:
+            return None
+        self._announced = self.stop
+        return before
+
+    def _set_band(self) -> None:
+        stop, extreme = self.stop.stop, self.stop.extreme
+        if stop is None or extreme is None or self.stop.fired:
+            self._low, self._high = Decimal("Infinity"), ZERO
+        elif self._long:
+            self._low, self._high = stop, extreme
+        else:
+            self._low, self._high = extreme, stop
+
+
+@dataclass(slots=True)
+class EntryWatch:
+    """The crossover detector of one armed position."""
+
+    position: Position
+    detector: CrossoverDetector
+
+
+@dataclass(slots=True)
+class SymbolState:
+    symbol: str
+    stops: list[StopWatch] = field(default_factory=list)
+    entries: list[EntryWatch] = field(default_factory=list)
+    loading: int = 0
+    held_back: list[Tick] = field(default_factory=list)
+    last: Tick | None = None
+    dropped: int = 0
+
+
+OnStop = Callable[[StopWatch, Tick], None]
+OnSignal = Callable[[EntryWatch, Signal], None]
+OnGap = Callable[[EntryWatch], None]
+
+
+class Market:
+    """All watched symbols."""
+
+    def __init__(self, *, on_stop: OnStop, on_signal: OnSignal, on_gap: OnGap) -> None:
+        """`on_gap`: a candle was missed; the watch is off until it is added again with its history."""
+        self._on_stop = on_stop
+        self._on_gap = on_gap
+        self._on_signal = on_signal
+        self.symbols: dict[str, SymbolState] = {}
+
+    def on_tick(self, tick: Tick) -> None:
+        """One price. Unwatched symbols, prices not above zero and prices older than the last one are dropped."""
+        state = self.symbols.get(tick.symbol)
+        if state is None or tick.price <= ZERO:
+            return
+        last = state.last
+        if last is not None and tick.time_ms < last.time_ms:
+            state.dropped += 1
+            return
+        state.last = tick
+        if state.loading:
+            state.held_back.append(tick)
+        for watch in state.stops:
+            if watch.on_tick(tick) and not watch.exiting:
+                watch.exiting = True
+                self._on_stop(watch, tick)
+
+    def on_candle(self, candle: Candle) -> None:
+        state = self.symbols.get(candle.symbol)
+        if state is None or not candle.closed:
+            return
+        for watch in list(state.entries):
+            if watch.detector.interval != candle.interval:
+                continue
+            self._show(watch, candle)
+            if watch.detector.gap:
+                state.entries.remove(watch)
+                self._on_gap(watch)
+
+    def _show(self, watch: EntryWatch, candle: Candle) -> None:
+        signal = watch.detector.on_candle(candle)
+        if signal is not None:
+            self._on_signal(watch, signal)
+
+    def expect(self, symbol: str) -> None:
+        """A watch of this symbol is being loaded: keep its prices until `loaded`."""
+        self.symbols.setdefault(symbol, SymbolState(symbol)).loading += 1
+
+    def add_stop(self, watch: StopWatch, replayed: Iterable[Tick] = ()) -> None:
+        """Begin to watch: first what the exchange says happened meanwhile, then what came in while it was asked."""
+        state = self.symbols[watch.position.slot.symbol]
+        newest = 0
+        for tick in [*replayed, *state.held_back]:
+            if tick.time_ms < newest:
+                continue
+            newest = tick.time_ms
+            if watch.on_tick(tick) and not watch.exiting:
+                watch.exiting = True
+                self._on_stop(watch, tick)
+        state.stops.append(watch)
+
+    def add_entry(self, watch: EntryWatch, history: Iterable[Candle] = ()) -> None:
+        """Begin to watch, with the closed candles so far."""
+        self.symbols[watch.position.slot.symbol].entries.append(watch)
+        for candle in history:
+            self._show(watch, candle)
+
+    def loaded(self, symbol: str) -> None:
+        """The counterpart of `expect`, also when the loading failed."""
+        state = self.symbols[symbol]
+        state.loading -= 1
+        if not state.loading:
+            state.held_back.clear()
+
+    def keep_only(self, position_ids: set[int]) -> None:
+        """Forget watches of positions that need none any more, and symbols that nothing watches."""
+        for state in list(self.symbols.values()):
+            state.stops = [watch for watch in state.stops if watch.position.pk in position_ids]
+            state.entries = [watch for watch in state.entries if watch.position.pk in position_ids]
+            if not (state.stops or state.entries or state.loading):
+                del self.symbols[state.symbol]
+
+    def take_progress(self) -> list[Progress]:
+        """What has moved since the last call, over all stops."""
+        found = (watch.progress() for state in self.symbols.values() for watch in state.stops)
+        return [progress for progress in found if progress is not None]
+
+    def streams(self) -> set[str]:
+        """The Binance streams that feed what is watched."""
+        wanted: set[str] = set()
+        for state in self.symbols.values():
+            name = state.symbol.lower()
+            wanted.add(f"{name}@trade")
+            wanted.update(f"{name}@kline_{watch.detector.interval}" for watch in state.entries)
+        return wanted

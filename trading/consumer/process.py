@@ -1,0 +1,199 @@
+"""The consumer process, from start to SIGTERM."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError
+
+from trading import gateway, metrics, queries, services
+from trading.consumer import loading
+from trading.consumer.acting import Acting
+from trading.consumer.feed import FeedAge
+from trading.consumer.lanes import Lanes
+from trading.consumer.market import EntryWatch, Market
+from trading.domain.lifecycle import PositionState
+from trading.domain.types import Candle, Tick
+from trading.exchange.errors import ExchangeError
+from trading.exchange.frames import FrameDecoder
+from trading.exchange.streams import MarketStream
+from trading.models import Heartbeat, Position
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT = "consumer"
+SYNC_S = 1.0
+PERSIST_S = 1.0
+FEED_CHECK_S = 1.0
+WARM_S = 20.0
+HEARTBEAT_S = 2.0
+HOLD_DOWN_S = 10.0
+
+
+class Consumer:
+    """Owns prices, detectors and trailing stops; asks `trading.services` and `trading.entry` for everything else."""
+
+    def __init__(self) -> None:
+        self.lanes = Lanes()
+        self.acting = Acting(self.lanes, changed=self.wake)
+        self.market = Market(on_stop=self.acting.exit, on_signal=self.acting.enter, on_gap=self.load_again)
+        self.feed = FeedAge(limit_s=settings.FEED_AGE_LIMIT_S, hold_down_s=HOLD_DOWN_S)
+        self.decoder = FrameDecoder(now_ms=lambda: int(time.time() * 1000))
+        self.stream = MarketStream(gateway.endpoints().stream, on_frame=self.on_frame)
+        self.frames = 0
+        self._counted = 0
+        self._known: set[tuple[int, str]] = set()
+        self._wake = asyncio.Event()
+        self._loads: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """The database has news: look now, not in a second."""
+        self._wake.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set; then finish what is under way and persist what is known."""
+        await self.lanes.warm()
+        jobs = [
+            self.stream.run(),
+            self._every(SYNC_S, self.sync, wake=self._wake),
+            self._every(PERSIST_S, self.persist),
+            self._every(FEED_CHECK_S, self.check_feed),
+            self._every(HEARTBEAT_S, self.beat),
+            self._every(WARM_S, self.lanes.warm),
+        ]
+        tasks = [asyncio.create_task(job) for job in jobs]
+        stopped = asyncio.create_task(stop.wait())
+        log.info("consumer is up")
+        done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+        for task in [*tasks, *self._loads, stopped]:
+            task.cancel()
+        await self.acting.finish()
+        await self.persist()
+        self.lanes.close()
+        for task in done - {stopped}:
+            task.result()
+        log.info("consumer has stopped")
+
+    def on_frame(self, frame: bytes | str) -> None:
+        """One frame of the market stream. Nothing in here waits."""
+        self.frames += 1
+        value = self.decoder.decode(frame)
+        if isinstance(value, Tick):
+            self.feed.heard(value.symbol, time.monotonic())
+            self.market.on_tick(value)
+        elif isinstance(value, Candle):
+            self.market.on_candle(value)
+
+    async def sync(self) -> None:
+        """Follow the database: what is managed is watched, and nothing else is."""
+        positions = await self.lanes.books.run(queries.managed_positions)
+        states = {(position.pk, position.state) for position in positions}
+        watched = {PositionState.ARMED, PositionState.ACTIVE, PositionState.EXITING}
+        self.market.keep_only({position.pk for position in positions if position.state in watched})
+        for position in positions:
+            if (position.pk, position.state) not in self._known:
+                self._begin(position)
+        self._known = states
+        await self.stream.set_streams(self.market.streams())
+
+    def _begin(self, position: Position) -> None:
+        if position.state == PositionState.ARMED:
+            self._load(position, self._load_entry)
+        elif position.state == PositionState.ACTIVE:
+            self._load(position, self._load_stop)
+        else:
+            self.acting.pursue(position)
+
+    def load_again(self, watch: EntryWatch) -> None:
+        """A candle was missed: warm the detector up anew."""
+        log.warning("%s: a candle is missing, loading the history again", watch.position)
+        self._load(watch.position, self._load_entry)
+
+    def _load(self, position: Position, load: Callable[[Position], Awaitable[None]]) -> None:
+        self.market.expect(position.slot.symbol)
+        task = asyncio.create_task(self._load_until_done(position, load))
+        self._loads.add(task)
+        task.add_done_callback(self._loads.discard)
+
+    async def _load_until_done(self, position: Position, load: Callable[[Position], Awaitable[None]]) -> None:
+        try:
+            while True:
+                try:
+                    return await load(position)
+                except (ExchangeError, DatabaseError) as error:
+                    log.error("%s: cannot be watched yet, trying again: %s", position, error)
+                    await asyncio.sleep(SYNC_S)
+        finally:
+            self.market.loaded(position.slot.symbol)
+
+    async def _load_entry(self, position: Position) -> None:
+        watch, candles = await self.lanes.loading.run(lambda: loading.load_entry(position))
+        self.market.add_entry(watch, candles)
+
+    async def _load_stop(self, position: Position) -> None:
+        watch, replayed = await self.lanes.loading.run(lambda: loading.load_stop(position))
+        self.market.add_stop(watch, replayed)
+
+    async def persist(self) -> None:
+        batch = self.market.take_progress()
+        if batch:
+            await self.lanes.books.run(lambda: services.save_progress(batch=batch, at=gateway.utc_now()))
+
+    async def check_feed(self) -> None:
+        """REST prices for every symbol whose stream is silent, through the same function."""
+        now = time.monotonic()
+        fallen, recovered = self.feed.judge(self.market.symbols, now)
+        for symbol in fallen:
+            log.error("%s: no data for %.1f s, REST prices take over", symbol, self.feed.age_s(symbol, now))
+        for symbol in recovered:
+            log.warning("%s: the stream is healthy again", symbol)
+        for symbol in sorted(self.feed.stale):
+            tick = await self.lanes.loading.run(lambda symbol=symbol: _price(symbol))
+            if tick is not None:
+                self.market.on_tick(tick)
+
+    async def beat(self) -> None:
+        metrics.FRAMES.labels(outcome="received").inc(self.frames - self._counted)
+        self._counted = self.frames
+        data = {
+            "frames": self.frames,
+            "dropped": sum(self.decoder.dropped.values()),
+            "symbols": sorted(self.market.symbols),
+            "stale": sorted(self.feed.stale),
+        }
+        await self.lanes.books.run(lambda: _beat(data))
+
+    async def _every(
+        self, seconds: float, job: Callable[[], Awaitable[None]], wake: asyncio.Event | None = None
+    ) -> None:
+        """Run a job for ever. A database or an exchange that is away is announced, and tried again."""
+        while True:
+            try:
+                await job()
+            except (DatabaseError, ExchangeError, gateway.MissingCredentials) as error:
+                log.error("%s failed, trying again: %s", getattr(job, "__name__", job), error)
+            await _pause(seconds, wake)
+
+
+async def _pause(seconds: float, wake: asyncio.Event | None) -> None:
+    if wake is None:
+        await asyncio.sleep(seconds)
+        return
+    try:
+        await asyncio.wait_for(wake.wait(), seconds)
+    except TimeoutError:
+        return
+    wake.clear()
+
+
+def _price(symbol: str) -> Tick | None:
+    for account in queries.active_accounts():
+        return gateway.exchange_for(account).price(symbol)
+    return None
+
+
+def _beat(data: dict[str, Any]) -> None:
+    Heartbeat.objects.update_or_create(name=HEARTBEAT, defaults={"at": gateway.utc_now(), "data": data})
