@@ -6,16 +6,31 @@ import contextlib
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from aiohttp import web
 
-from simulator.app import Feed, build
+from simulator.app import build
+from simulator.errors import BinanceError
 from simulator.exchange import Exchange
+from simulator.market.feeds import run_feed
+from simulator.market.ticks import FeedError
 from simulator.settings import Settings
 
 DEMO_ACCOUNT = "demo-key:demo-secret"
 SHUTDOWN_S = 1.0
+FEED_GRACE_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Where prices come from (see `market.feeds`); `speed` divides the pauses of a recording."""
+
+    spec: str
+    speed: float
+    seed: int
+    symbols: Sequence[str]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,18 +70,31 @@ def exchange_of(options: argparse.Namespace) -> Exchange:
     return exchange
 
 
-async def serve(exchange: Exchange, feed: Feed, *, host: str, port: int, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set. Prints one line when ready."""
-    runner = web.AppRunner(build(exchange, feed), access_log=None, shutdown_timeout=SHUTDOWN_S)
+async def serve(exchange: Exchange, *, host: str, port: int, feed: Feed, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, printing one line when ready. Raises what ends the price feed early."""
+    runner = web.AppRunner(build(exchange), access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
+    feeding = asyncio.create_task(
+        run_feed(feed.spec, exchange.board, seed=feed.seed, speed=feed.speed, stop=stop, symbols=feed.symbols)
+    )
+    feeding.add_done_callback(lambda task: stop.set() if _has_failed(task) else None)
     try:
-        site = web.TCPSite(runner, host, port, reuse_address=True)
-        await site.start()
+        await web.TCPSite(runner, host, port, reuse_address=True).start()
+        # A feed that cannot even start must end the simulator before it calls itself ready.
+        if (await asyncio.wait({feeding}, timeout=FEED_GRACE_S))[0]:
+            await feeding
         bound = f"{host}:{runner.addresses[0][1]}"
         print(f"simulator ready: http://{bound} ws://{bound}/ws ws://{bound}/ws-api/v3", flush=True)
         await stop.wait()
+        feeding.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await feeding
     finally:
         await runner.cleanup()
+
+
+def _has_failed(task: asyncio.Task[None]) -> bool:
+    return not task.cancelled() and task.exception() is not None
 
 
 async def run(options: argparse.Namespace) -> None:
@@ -75,9 +103,9 @@ async def run(options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     exchange = exchange_of(options)
-    walked = () if options.feed != "walk" else exchange.settings.initial_pairs
+    walked = exchange.settings.initial_pairs if options.feed.startswith("walk") else ()
     feed = Feed(options.feed, options.speed, options.seed, walked)
-    await serve(exchange, feed, host=options.host, port=options.port, stop=stop)
+    await serve(exchange, host=options.host, port=options.port, feed=feed, stop=stop)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(run(parser().parse_args(arguments)))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, BinanceError, FeedError) as error:
         print(f"simulator: {error}", file=sys.stderr)
         return 2
     return 0

@@ -32,7 +32,9 @@ def _handler(desk: Desk, action: Action) -> Callable[[web.Request], Awaitable[we
             return json_answer(action(desk, payload))
         except BinanceError as error:
             return json_answer({"error": error.msg, "code": error.code}, status=400)
-        except (ValueError, KeyError, InvalidOperation) as error:
+        except RecursionError:
+            return json_answer({"error": "the body is nested too deeply"}, status=400)
+        except (ValueError, KeyError) as error:
             return json_answer({"error": _text(error)}, status=400)
 
     return handle
@@ -49,9 +51,7 @@ async def _payload(request: web.Request) -> Payload:
 
 
 def _text(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"missing or unknown: {error.args[0]}"
-    return "not a number" if isinstance(error, InvalidOperation) else str(error)
+    return f"missing or unknown: {error.args[0]}" if isinstance(error, KeyError) else str(error)
 
 
 def _decimal(payload: Mapping[str, Any], name: str) -> Decimal:
@@ -65,6 +65,15 @@ def _decimal(payload: Mapping[str, Any], name: str) -> Decimal:
     if not number.is_finite() or abs(number) > 10**15:
         raise ValueError(f"{name} is out of range")
     return number
+
+
+def _whole(payload: Mapping[str, Any], name: str, default: int | None = None) -> int:
+    if default is not None and name not in payload:
+        return default
+    number = _decimal(payload, name)
+    if number != number.to_integral_value() or number < 0:
+        raise ValueError(f"{name} must be a whole number")
+    return int(number)
 
 
 def _api_key(desk: Desk, payload: Mapping[str, Any]) -> str:
@@ -88,6 +97,8 @@ def _health(desk: Desk, _: Payload) -> Any:
 
 def _price(desk: Desk, payload: Payload) -> Any:
     symbol = str(payload["symbol"])
+    if symbol not in desk.exchange.catalog:
+        raise ValueError(f"there is no symbol {symbol}")
     quantity = _decimal(payload, "quantity") if "quantity" in payload else None
     maker = bool(payload.get("buyer_is_maker", False))
     trade = desk.exchange.board.print_trade(
@@ -109,7 +120,7 @@ def _print_json(trade: Any) -> Payload:
 
 def _prices(desk: Desk, payload: Payload) -> Any:
     board = desk.exchange.board
-    limit = min(MOST_LISTED, int(payload.get("limit", 1_000)))
+    limit = min(MOST_LISTED, _whole(payload, "limit", 1_000))
     symbols = [str(payload["symbol"])] if "symbol" in payload else list(desk.exchange.catalog)
     return [_print_json(trade) for symbol in symbols for trade in board.trades(symbol, limit=limit)]
 
@@ -208,7 +219,7 @@ def _depth(desk: Desk, payload: Payload) -> Any:
     """Make a symbol's book thinner or deeper: `levels` a side of `quantity` (base) or `notional` (quote)."""
     options: Payload = {}
     if "levels" in payload:
-        options["levels"] = int(payload["levels"])
+        options["levels"] = _whole(payload, "levels")
     for name in ("quantity", "notional"):
         if name in payload:
             options[name] = _decimal(payload, name)
@@ -220,7 +231,7 @@ def _limits(desk: Desk, payload: Payload) -> Any:
     """Change the weight budgets per minute: `IP`, `UID`, `API`."""
     for scope in desk.weights.limits:
         if scope in payload:
-            desk.weights.limits[scope] = int(payload[scope])
+            desk.weights.limits[scope] = _whole(payload, scope)
     return desk.weights.limits
 
 

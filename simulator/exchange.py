@@ -1,6 +1,8 @@
 """The whole exchange as one object: accounts, their pairs, orders and loans. Usable without any socket."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
 from simulator import errors, lending
@@ -18,8 +20,20 @@ from simulator.symbols import CATALOG, SymbolInfo, fixed
 
 FIRST_UID = 350_000_001
 FIRST_TRANSACTION = 100_000_001
+REFUSALS_KEPT = 1_000
 
 Balances = Mapping[str, Mapping[str, Decimal]]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A well-formed order that was not accepted, and why."""
+
+    api_key: str
+    request: OrderRequest
+    code: int
+    msg: str
+    time_ms: int
 
 
 class Exchange:
@@ -44,6 +58,7 @@ class Exchange:
         self.settings = settings or Settings()
         self.accounts: dict[str, Account] = {}
         self.transactions = 0
+        self.refusals: deque[Refusal] = deque(maxlen=REFUSALS_KEPT)
         self.engine = self._new_engine()
         self.board.listeners.append(self._on_print)
 
@@ -114,7 +129,11 @@ class Exchange:
     ) -> Order:
         """Place an order. Raises BinanceError when it is refused; then nothing has changed."""
         pair = self.pair(api_key, request.symbol)
-        return self.engine.place(api_key, pair, request, arrived or arrival(by_hand=by_hand))
+        try:
+            return self.engine.place(api_key, pair, request, arrived or arrival(by_hand=by_hand))
+        except errors.BinanceError as error:
+            self.refusals.append(Refusal(api_key, request, error.code, error.msg, self.clock.now_ms()))
+            raise
 
     def find(self, api_key: str, symbol: str, order_id: int | None, client_id: str | None) -> Order:
         """The order with this id or client id. Raises -2013."""
@@ -174,6 +193,7 @@ class Exchange:
         self.faults.clear()
         self.clock.skew_ms = 0
         self.transactions = 0
+        self.refusals.clear()
         self.engine = self._new_engine()
         self.engine.sinks = sinks
         self.board.reset()

@@ -7,6 +7,7 @@ with anything. `count` is how often it may strike; without it, until it is clear
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 CONDITIONS = ("path", "method", "symbol", "stream", "api_key")
@@ -25,6 +26,16 @@ KINDS = {
     "drop_stream": set(),
     "malformed_frames": set(),
     "out_of_order": set(),
+}
+RANGES = {
+    "hang_ms": (0, 600_000),
+    "delay_ms": (0, 600_000),
+    "status": (200, 599),
+    "retry_after": (0, 86_400),
+    "code": (-100_000, 0),
+    "ms": (-(10**11), 10**11),
+    "ratio": (0, 1),
+    "seconds": (0, 10**6),
 }
 
 
@@ -126,14 +137,15 @@ def _check_options(options: Mapping[str, Any]) -> None:
     for name, value in options.items():
         if name in ("after", "body", "msg"):
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
+        if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
             raise ValueError(f"{name} must be a number")
         try:
             number = float(value)
         except ValueError as error:
             raise ValueError(f"{name} must be a number") from error
-        if name not in ("code", "ms") and not 0 <= number < 10**9:
-            raise ValueError(f"{name} must lie between 0 and 10^9")
+        least, most = RANGES[name]
+        if not least <= number <= most:
+            raise ValueError(f"{name} must lie between {least} and {most}")
 
 
 def _agrees(name: str, wanted: str, given: str | None) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 from simulator import positions
 from simulator.accounts import Account, Pair
-from simulator.exchange import Exchange
+from simulator.exchange import Exchange, Refusal
 from simulator.ledger import ZERO, Wallet
 from simulator.orders import Fill, Order
 from simulator.symbols import fixed
@@ -64,7 +64,22 @@ def ledger(exchange: Exchange) -> Json:
             for account, pair in entries
             if side_of(exchange, pair) == "flat" and (pair.base.debt or pair.quote.debt)
         ],
+        "refusals": [_refusal(one) for one in exchange.refusals],
         "imbalance": {asset: str(amount) for asset, amount in imbalance(exchange).items() if amount},
+    }
+
+
+def _refusal(one: Refusal) -> Json:
+    return {
+        "api_key": one.api_key,
+        "symbol": one.request.symbol,
+        "side": one.request.side,
+        "type": one.request.type,
+        "side_effect": one.request.side_effect,
+        "client_order_id": one.request.client_order_id,
+        "code": one.code,
+        "msg": one.msg,
+        "time_ms": one.time_ms,
     }
 
 

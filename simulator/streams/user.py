@@ -221,7 +221,7 @@ class UserStreams:
 def _parse(text: str | bytes) -> dict[str, Any]:
     try:
         request = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise errors.BinanceError(-1135, "Invalid JSON Request") from error
     if not isinstance(request, dict) or not isinstance(request.get("id"), str | int | None):
         raise errors.BinanceError(-1135, "Invalid JSON Request")
