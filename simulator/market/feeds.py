@@ -122,6 +122,9 @@ def _price(board: Board, symbol: str) -> Decimal:
 def _print(board: Board, tick: Tick) -> None:
     if tick.symbol not in board.catalog:
         raise FeedError(f"{tick.symbol} is not a symbol of this exchange")
+    if tick.price > board.catalog[tick.symbol].max_price:
+        logger.warning("Dropped a price of %s for %s: beyond its limit", tick.price, tick.symbol)
+        return
     if board.last_trade(tick.symbol) is None:
         board.anchor(tick.symbol, tick.price)
     board.print_trade(tick.symbol, tick.price, tick.quantity, buyer_is_maker=tick.buyer_is_maker)

@@ -115,17 +115,23 @@ def _text(raw: IO[bytes], path: Path) -> Iterator[str]:
     magic = raw.read(2)
     raw.seek(0)
     if magic == _GZIP:
-        with gzip.open(raw) as packed:
-            yield from TextIOWrapper(packed, "utf-8-sig", errors="replace")
+        with gzip.open(raw) as unpacked:
+            yield from _decoded(unpacked)
     elif magic == _ZIP:
         with zipfile.ZipFile(raw) as archive:
             members = [name for name in archive.namelist() if not name.endswith("/")]
             if len(members) != 1:
                 raise FeedError(f"{path}:1: expected one file in the archive, found {len(members)}")
-            with archive.open(members[0]) as packed_member:
-                yield from TextIOWrapper(packed_member, "utf-8-sig", errors="replace")
+            with archive.open(members[0]) as member:
+                yield from _decoded(member)
     else:
-        yield from TextIOWrapper(raw, "utf-8-sig", errors="replace")
+        yield from _decoded(raw)
+
+
+def _decoded(raw: IO[bytes] | gzip.GzipFile) -> Iterator[str]:
+    # What is no UTF-8 becomes a line that makes no sense, which is counted like any other.
+    with TextIOWrapper(raw, "utf-8-sig", errors="replace") as text:
+        yield from text
 
 
 def _chain(first: tuple[int, str], lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
