@@ -75,34 +75,36 @@ class FrameDecoder:
 
     def decode(self, frame: bytes | str) -> Tick | Candle | None:
         """None for whatever is no usable trade or kline. Never raises."""
+        value = self._read(frame)
+        if isinstance(value, Drop):
+            self.dropped[value] += 1
+            return None
+        return value
+
+    def _read(self, frame: bytes | str) -> Tick | Candle | Drop:
         try:
             event = self._decode(frame).data
             value = _candle(event) if isinstance(event, _Kline) else _tick(event)
         except (msgspec.MsgspecError, UnicodeError, ArithmeticError, RecursionError):
-            return self._drop(_reason(frame))
-        if value is None:
-            return self._drop(Drop.IMPOSSIBLE_PRICE)
+            return _reason(frame)
+        if isinstance(value, Drop):
+            return value
         time_ms = value.time_ms if isinstance(value, Tick) else value.open_time_ms
-        if time_ms > self._now_ms() + _AHEAD_MS:
-            return self._drop(Drop.AHEAD_OF_TIME)
-        return value
-
-    def _drop(self, reason: Drop) -> None:
-        self.dropped[reason] += 1
+        return value if time_ms <= self._now_ms() + _AHEAD_MS else Drop.AHEAD_OF_TIME
 
 
-def _tick(trade: _Trade) -> Tick | None:
+def _tick(trade: _Trade) -> Tick | Drop:
     # Comparing a NaN raises ArithmeticError, which the caller counts as malformed.
     if 0 < trade.price < _PRICE_LIMIT:
         return Tick(trade.symbol, trade.price, trade.time_ms)
-    return None
+    return Drop.IMPOSSIBLE_PRICE
 
 
-def _candle(kline: _Kline) -> Candle | None:
+def _candle(kline: _Kline) -> Candle | Drop:
     values = kline.values
     ordered = values.low <= min(values.open, values.close) <= max(values.open, values.close) <= values.high
     if not (ordered and values.low > 0 and values.high < _PRICE_LIMIT and values.volume >= 0):
-        return None
+        return Drop.IMPOSSIBLE_PRICE
     return Candle(
         symbol=kline.symbol,
         interval=values.interval,

@@ -1,0 +1,121 @@
+"""Market data: one connection that carries whatever streams are wanted, and comes back when it breaks."""
+
+import asyncio
+import random
+from collections.abc import Callable, Collection
+
+import msgspec
+from websockets.asyncio.client import ClientConnection
+
+from trading.exchange.connection import SHUTDOWN, Link, LinkState, OnState, keep_connected, serve_both
+from trading.exchange.subscriptions import Subscriptions
+
+# Binance closes a connection that sends more than 5 messages in a second, pings and pongs included.
+_PACE_S = 0.4
+_MAX_STREAMS = 1024
+_MARKET_FRAME = b'{"stream":'
+
+
+class MarketStream:
+    """Delivers the raw frames of the wanted streams to `on_frame`, for as long as `run` is not cancelled.
+
+    `url` is a stream host, such as wss://stream.binance.com:9443. The callbacks run on the event loop; while
+    one runs, nothing is read, and the exchange's own flow control holds the rest. What they raise ends `run`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        on_frame: Callable[[bytes], None],
+        on_state: OnState,
+        *,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._url = f"{url}/stream"
+        self._on_frame = on_frame
+        self._on_state = on_state
+        self._jitter = jitter
+        self._wanted: frozenset[str] = frozenset()
+        self._given_up = False
+        self._changed = asyncio.Event()
+
+    def set_streams(self, names: Collection[str]) -> None:
+        """Carry exactly these from now on, such as btcusdt@trade. Call it on the event loop.
+
+        Raises ValueError for more than one connection may carry.
+        """
+        if len(set(names)) > _MAX_STREAMS:
+            raise ValueError(f"{len(set(names))} streams, one connection carries {_MAX_STREAMS}")
+        self._wanted = frozenset(names)
+        self._changed.set()
+
+    def reconnect(self) -> None:
+        """Give the connection up, for one that stands and acknowledges but delivers nothing."""
+        self._given_up = True
+        self._changed.set()
+
+    async def run(self) -> None:
+        await keep_connected(self._url, self._serve, self._on_state, jitter=self._jitter)
+
+    async def _serve(self, socket: ClientConnection) -> str:
+        subscriptions = Subscriptions()
+        self._given_up = False
+        return await serve_both(
+            self._read(socket, subscriptions), self._keep_subscribed(socket, subscriptions)
+        )
+
+    async def _read(self, socket: ClientConnection, subscriptions: Subscriptions) -> str:
+        while True:
+            frame = await socket.recv(decode=False)
+            if SHUTDOWN in frame:
+                return "the server announced its shutdown"
+            if frame.startswith(_MARKET_FRAME):
+                self._on_frame(frame)
+            else:
+                self._take_other(frame, subscriptions)
+
+    def _take_other(self, frame: bytes, subscriptions: Subscriptions) -> None:
+        """Answers to requests, and market frames that are spelled unusually; `on_frame` judges the rest."""
+        answer = _answer(frame)
+        if answer is None:
+            self._on_frame(frame)
+            return
+        subscriptions.answered(*answer)
+        self._changed.set()
+        if subscriptions.settled:
+            refused = ", ".join(f"{name}: {why}" for name, why in sorted(subscriptions.refused.items()))
+            self._on_state(LinkState(Link.REFUSED if refused else Link.SUBSCRIBED, refused))
+
+    async def _keep_subscribed(self, socket: ClientConnection, subscriptions: Subscriptions) -> str:
+        clock = asyncio.get_running_loop().time
+        while not self._given_up:
+            subscriptions.want(self._wanted)
+            request = subscriptions.next_request(clock())
+            if request is not None:
+                await socket.send(request)
+                await asyncio.sleep(_PACE_S)
+            elif not await self._changes(subscriptions.overdue_in(clock())):
+                return "a subscription stayed unanswered"
+        return "the consumer asked for another connection"
+
+    async def _changes(self, within_s: float | None) -> bool:
+        """Wait until there may be something to do. False when `within_s` seconds passed instead."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._changed.wait()
+        except TimeoutError:
+            return False
+        self._changed.clear()
+        return True
+
+
+def _answer(frame: bytes) -> tuple[object, str] | None:
+    """(request id, error) of an answer to a request; None for anything else."""
+    try:
+        body = msgspec.json.decode(frame)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if not isinstance(body, dict) or "id" not in body:
+        return None
+    failed = "error" in body or "code" in body
+    return body["id"], str(body.get("error") or body.get("msg")) if failed else ""
