@@ -90,6 +90,14 @@ def test_a_stop_given_from_the_start_is_not_loosened_by_the_first_price() -> Non
     assert not step.moved
 
 
+@pytest.mark.parametrize("stored", [None, Decimal(90)])
+def test_an_extreme_is_enforced_even_if_its_stop_was_not_stored(stored: Decimal | None) -> None:
+    stop = TrailingStop(Side.LONG, distance=Decimal(5), extreme=Decimal(100), stop=stored)
+    step = run(stop, [Decimal(96)])[0]
+    assert (step.next.stop, step.moved, step.fired) == (Decimal(95), True, False)
+    assert run(stop, [Decimal(95)])[0].fired
+
+
 def test_a_touch_counts_and_one_tick_away_does_not() -> None:
     long = trailing_from_entry(Side.LONG, Decimal(2), Decimal(100), 0)
     assert not run(long, [Decimal("98.01")])[0].fired

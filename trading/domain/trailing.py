@@ -57,21 +57,26 @@ class Step:
 
 def trailing_from_entry(side: Side, distance: Decimal, entry: Decimal, time_ms: int) -> TrailingStop:
     """The stop of a position just filled at `entry`: its extreme is the entry price."""
-    fresh = TrailingStop(side=side, distance=distance, last_time_ms=time_ms)
-    return replace(fresh, extreme=entry, stop=stop_for(fresh, entry))
+    fresh = TrailingStop(side=side, distance=distance, extreme=entry, last_time_ms=time_ms)
+    return replace(fresh, stop=standing_stop(fresh))
 
 
 def stop_for(stop: TrailingStop, extreme: Decimal) -> Decimal:
     """The stop price that belongs to an extreme, both in quote currency."""
     if stop.distance is not None:
         return extreme - stop.distance if stop.side is Side.LONG else extreme + stop.distance
-    return extreme * offset_factor(stop)
-
-
-def offset_factor(stop: TrailingStop) -> Decimal:
-    """Stop divided by extreme, for an offset in basis points."""
     share = Decimal(stop.offset_bps or 0) / BPS
-    return 1 - share if stop.side is Side.LONG else 1 + share
+    return extreme * (1 - share if stop.side is Side.LONG else 1 + share)
+
+
+def standing_stop(stop: TrailingStop) -> Decimal | None:
+    """The stop price in force: the tighter of the given one and the trailing one; None before activation."""
+    if stop.extreme is None:
+        return stop.stop
+    trailing = stop_for(stop, stop.extreme)
+    if stop.stop is None or is_better(stop.side, trailing, stop.stop):
+        return trailing
+    return stop.stop
 
 
 def is_touched(side: Side, stop: Decimal, price: Decimal) -> bool:
@@ -84,6 +89,11 @@ def is_better(side: Side, price: Decimal, than: Decimal) -> bool:
     return price > than if side is Side.LONG else price < than
 
 
+def activates(stop: TrailingStop, price: Decimal) -> bool:
+    """Whether the price reaches the activation price, if there is one."""
+    return stop.activation is None or not is_better(stop.side, stop.activation, price)
+
+
 def on_price(stop: TrailingStop, price: Decimal, time_ms: int) -> Step:
     """Check, then raise. A price older than the last one, or not above zero, is dropped.
 
@@ -94,22 +104,16 @@ def on_price(stop: TrailingStop, price: Decimal, time_ms: int) -> Step:
         return Step(stop, fired=stop.fired, moved=False, dropped=True)
     if stop.fired:
         return Step(replace(stop, last_time_ms=time_ms), fired=True, moved=False, dropped=False)
-    if stop.stop is not None and is_touched(stop.side, stop.stop, price):
-        return Step(replace(stop, last_time_ms=time_ms, fired=True), fired=True, moved=False, dropped=False)
-    if not _improves(stop, price):
-        return Step(replace(stop, last_time_ms=time_ms), fired=False, moved=False, dropped=False)
-    tighter = _tighter(stop, stop_for(stop, price))
-    raised = replace(stop, extreme=price, stop=tighter, last_time_ms=time_ms)
-    return Step(raised, fired=False, moved=tighter != stop.stop, dropped=False)
+    standing = standing_stop(stop)
+    fired = standing is not None and is_touched(stop.side, standing, price)
+    seen = replace(stop, stop=standing, last_time_ms=time_ms, fired=fired)
+    if not fired and _improves(stop, price):
+        seen = replace(seen, extreme=price)
+        seen = replace(seen, stop=standing_stop(seen))
+    return Step(seen, fired=fired, moved=seen.stop != stop.stop, dropped=False)
 
 
 def _improves(stop: TrailingStop, price: Decimal) -> bool:
-    if stop.extreme is not None:
-        return is_better(stop.side, price, stop.extreme)
-    return stop.activation is None or not is_better(stop.side, stop.activation, price)
-
-
-def _tighter(stop: TrailingStop, candidate: Decimal) -> Decimal:
-    if stop.stop is None or is_better(stop.side, candidate, stop.stop):
-        return candidate
-    return stop.stop
+    if stop.extreme is None:
+        return activates(stop, price)
+    return is_better(stop.side, price, stop.extreme)
