@@ -99,6 +99,8 @@ class TrailingBook:
         return self._ladders[member.given.side, member.given.distance is not None]
 
     def _measure(self) -> None:
-        bands = [ladder.quiet_band() for ladder in self._ladders.values() if ladder]
-        self._low = max([NOWHERE_LOW, *(low for low, _ in bands)])
-        self._high = min([NOWHERE_HIGH, *(high for _, high in bands)])
+        self._low, self._high = NOWHERE_LOW, NOWHERE_HIGH
+        for ladder in self._ladders.values():
+            if ladder:
+                low, high = ladder.quiet_band()
+                self._low, self._high = max(self._low, low), min(self._high, high)

@@ -94,16 +94,16 @@ class Ladder:
 
     def quiet_band(self) -> tuple[Decimal, Decimal]:
         """Prices strictly between these two change nothing."""
-        tightest = self._tightest()
-        wake = self._wake()
-        if self._side is Side.LONG:
-            return NOWHERE_LOW if tightest is None else tightest, wake
-        return wake, NOWHERE_HIGH if tightest is None else tightest
+        if self._dormant or self._given_stops or not self._rungs:
+            stop, wake = self._tightest(), self._wake()
+        else:
+            stop, wake = self._rungs[-1].tightest, self._rungs[-1].extreme
+        return (stop, wake) if self._side is Side.LONG else (wake, stop)
 
-    def _tightest(self) -> Decimal | None:
+    def _tightest(self) -> Decimal:
         stops = [self._rungs[-1].tightest] if self._rungs else []
         stops += [stop for member in self._given_stops[:1] if (stop := member.given.stop) is not None]
-        return self._best_of(stops) if stops else None
+        return self._best_of(stops) if stops else NOWHERE_LOW if self._side is Side.LONG else NOWHERE_HIGH
 
     def _wake(self) -> Decimal:
         """The nearest price on the winning side at which something rises or becomes active."""
@@ -131,9 +131,7 @@ class Ladder:
         return list(touched.values())
 
     def _raise(self, price: Decimal) -> None:
-        woken = [member for member in self._dormant if activates(member.given, price)]
-        if woken:
-            self._dormant = [member for member in self._dormant if not activates(member.given, price)]
+        woken = self._woken(price) if self._dormant else []
         passed = len(self._rungs)
         while passed and is_better(self._side, price, self._rungs[passed - 1].extreme):
             passed -= 1
@@ -145,6 +143,11 @@ class Ladder:
         del self._rungs[passed:]
         if members:
             self._climb(price, members)
+
+    def _woken(self, price: Decimal) -> list[Member]:
+        woken = [member for member in self._dormant if activates(member.given, price)]
+        self._dormant = [member for member in self._dormant if not activates(member.given, price)]
+        return woken
 
     def _trails_tighter(self, given: TrailingStop) -> bool:
         """Whether the stop that it was given says nothing that its extreme does not."""
