@@ -1,0 +1,143 @@
+"""`robson panic`: flatten Core, now."""
+
+import argparse
+import time
+from collections.abc import Sequence
+
+from django.core.management.base import CommandError, CommandParser
+
+from trading import operations
+from trading.domain.lifecycle import LIVE_INTENT_STATES, PositionState
+from trading.domain.rounding import to_wire
+from trading.explain import EXPECTED, NotPossible, explain
+from trading.management.owner import OwnerCommand, ask, chosen_accounts, who
+from trading.models import Account, OrderIntent, Position
+
+LOOK_EVERY_S = 0.1
+# A worker that is there takes an exit within milliseconds.
+TAKE_OVER_AFTER_S = 2.0
+
+
+class Command(OwnerCommand):
+    help = "Close Core's positions at market, disarm the rest and pause new entries."
+
+    def arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument("--close", type=int, metavar="POSITION", help="close only this one")
+        parser.add_argument("--reason", default="panic")
+        parser.add_argument("--wait", type=float, default=15.0, metavar="SECONDS", help="for the exits (15)")
+
+    def act(self, options: argparse.Namespace) -> None:
+        intents = self._close_one(options) if options.close is not None else self._close_all(options)
+        handed = operations.hand_over(intents)
+        self._follow(intents, unqueued=set(handed.ours), wait_s=options.wait)
+        self._report(options, intents)
+
+    def _close_one(self, options: argparse.Namespace) -> list[OrderIntent]:
+        found = Position.objects.select_related("slot__account").filter(pk=options.close)
+        position = found.filter(slot__account__in=chosen_accounts(options.account)).first()
+        if position is None:
+            raise NotPossible(f"there is no position {options.close}; `robson positions` lists them")
+        self._confirm(options, f"Close {position} at market?")
+        reason = "closed by hand" if options.reason == "panic" else options.reason
+        return [operations.close_now(position=position, reason=reason, by=who())]
+
+    def _close_all(self, options: argparse.Namespace) -> list[OrderIntent]:
+        accounts = chosen_accounts(options.account)
+        if not accounts:
+            raise NotPossible("there is no account yet, so nothing is open")
+        self._confirm(options, _question(accounts))
+        return [
+            intent
+            for account in accounts
+            for intent in operations.panic(account=account, reason=options.reason, by=who())
+        ]
+
+    def _confirm(self, options: argparse.Namespace, question: str) -> None:
+        if not options.yes and not ask(question):
+            raise CommandError("Nothing was done. Answer y, or add --yes.")
+
+    def _follow(self, intents: Sequence[OrderIntent], *, unqueued: set[int], wait_s: float) -> None:
+        """Until all are settled or the time is up; what no worker takes is executed here."""
+        started = time.monotonic()
+        if unqueued:
+            self.stderr.write("The broker is away: executing the exits in this process.")
+        while live := [intent for intent in _refreshed(intents) if intent.state in LIVE_INTENT_STATES]:
+            waited = time.monotonic() - started
+            if waited > wait_s:
+                return
+            for intent in live:
+                untouched = not intent.attempts_made and waited > TAKE_OVER_AFTER_S
+                if untouched and intent.pk not in unqueued:
+                    self.stderr.write(f"No worker took the exit of {intent.slot}: executing it here.")
+                    unqueued.add(intent.pk)
+                if intent.pk in unqueued:
+                    self._execute(intent)
+            time.sleep(LOOK_EVERY_S)
+
+    def _execute(self, intent: OrderIntent) -> None:
+        try:
+            operations.execute_here(intent)
+        except EXPECTED as error:
+            self.stderr.write(f"{intent.slot}: {explain(error)}")
+
+    def _report(self, options: argparse.Namespace, intents: Sequence[OrderIntent]) -> None:
+        done = _refreshed(intents)
+        unfinished = [intent for intent in done if intent.state in LIVE_INTENT_STATES]
+        if options.json:
+            self.print_json([_as_json(intent) for intent in done])
+        elif options.close is None:
+            self._summary(options, done)
+        else:
+            self._results(done)
+        if unfinished:
+            raise CommandError(
+                f"{len(unfinished)} of {len(done)} exits are not finished. They are committed, and a worker will "
+                "go on trying; look at `robson positions`."
+            )
+
+    def _results(self, intents: Sequence[OrderIntent]) -> None:
+        for intent in intents:
+            price = f" at {to_wire(round(intent.average_price, 8))}" if intent.average_price else ""
+            self.say(f"  {intent.slot} (position {intent.position_id}): {_outcome(intent)}{price}")
+
+    def _summary(self, options: argparse.Namespace, intents: Sequence[OrderIntent]) -> None:
+        accounts = chosen_accounts(options.account)
+        entering = Position.objects.filter(slot__account__in=accounts, state=PositionState.ENTERING)
+        self.say(f"{len(intents)} exits ordered, entries paused, nothing left armed.")
+        self._results(intents)
+        for position in entering.select_related("slot"):
+            self.say(f"  {position} was just entering: run `robson panic` again in a moment.")
+        self.say("Positions that you opened by hand were not touched. `robson resume` allows entries again.")
+
+
+def _question(accounts: Sequence[Account]) -> str:
+    positions = Position.objects.filter(slot__account__in=accounts)
+    active = positions.filter(state=PositionState.ACTIVE).count()
+    armed = positions.filter(state=PositionState.ARMED).count()
+    names = ", ".join(account.name for account in accounts)
+    return f"Close {active} open positions at market, disarm {armed} and pause entries on {names}?"
+
+
+def _refreshed(intents: Sequence[OrderIntent]) -> list[OrderIntent]:
+    ids = [intent.pk for intent in intents]
+    return list(OrderIntent.objects.select_related("slot__account").filter(pk__in=ids).order_by("pk"))
+
+
+def _outcome(intent: OrderIntent) -> str:
+    if intent.state in LIVE_INTENT_STATES:
+        return f"not finished ({intent.last_error or intent.state})"
+    return "closed" if intent.executed_quantity else "found flat"
+
+
+def _as_json(intent: OrderIntent) -> dict[str, object]:
+    return {
+        "intent_id": intent.pk,
+        "position_id": intent.position_id,
+        "symbol": intent.slot.symbol,
+        "side": intent.slot.side,
+        "state": intent.state,
+        "executed_quantity": intent.executed_quantity,
+        "average_price": intent.average_price,
+        "error": intent.last_error,
+    }

@@ -1,0 +1,130 @@
+"""What the owner's commands share: choosing the account, output, and calm errors."""
+
+import argparse
+import getpass
+import io
+import json
+from abc import abstractmethod
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console
+from rich.table import Table
+
+from trading.domain.rounding import to_wire
+from trading.explain import EXPECTED, explain
+from trading.models import Account
+
+DEFAULT_ACCOUNT = "main"
+REFUSED, USAGE = 1, 2
+# A pipe has no width of its own; nothing may be cut off there.
+PIPE_WIDTH = 200
+
+
+class OwnerCommand(BaseCommand):
+    """Expected failures become one sentence on stderr and exit code 1; wrong usage is exit code 2."""
+
+    # An emergency must not wait for, or fail on, checks of the code.
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        self.arguments(parser)
+        parser.add_argument("--account", metavar="NAME", help="which account, where there are several")
+        parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            self.act(argparse.Namespace(**options))
+        except EXPECTED as error:
+            raise CommandError(explain(error), returncode=REFUSED) from error
+
+    def arguments(self, parser: CommandParser) -> None:
+        """The command's own arguments."""
+
+    @abstractmethod
+    def act(self, options: argparse.Namespace) -> None:
+        """Do it. Raises CommandError or any of `trading.explain.EXPECTED`."""
+
+    def say(self, text: str) -> None:
+        self.stdout.write(text)
+
+    def print_json(self, data: Any) -> None:
+        self.stdout.write(json.dumps(data, default=plain, indent=2))
+
+    def print_table(self, table: Table) -> None:
+        terminal = self.stdout.isatty()
+        width = None if terminal else PIPE_WIDTH
+        console = Console(file=io.StringIO(), force_terminal=terminal, width=width, highlight=False)
+        with console.capture() as captured:
+            console.print(table)
+        self.stdout.write(captured.get(), ending="")
+
+
+def account_named(name: str | None, *, create: bool = False) -> Account:
+    """The account that is meant: by name, or the only one. With `create`, the first one is made.
+
+    Raises CommandError.
+    """
+    accounts = list(Account.objects.filter(active=True))
+    if name is None and len(accounts) == 1:
+        return accounts[0]
+    if name is None and not accounts and create:
+        return Account.objects.get_or_create(name=DEFAULT_ACCOUNT)[0]
+    names = ", ".join(account.name for account in accounts) or "none yet"
+    if name is None:
+        raise CommandError(f"Which account? Add --account NAME; there are: {names}.", returncode=USAGE)
+    for account in accounts:
+        if account.name == name:
+            return account
+    raise CommandError(f"There is no active account {name!r}; there are: {names}.", returncode=USAGE)
+
+
+def chosen_accounts(name: str | None) -> Sequence[Account]:
+    """The named account, or all active ones. Raises CommandError for an unknown name."""
+    return [account_named(name)] if name else list(Account.objects.filter(active=True))
+
+
+def who() -> str:
+    """The person at the terminal, for the event log."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "the command line"
+
+
+def plain(value: Any) -> Any:
+    """JSON of what the owner's commands print: decimals as fixed-point text, times in ISO form."""
+    if isinstance(value, Decimal):
+        return to_wire(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def above_zero(text: str) -> Decimal:
+    """An argument that must be a number above zero. Raises ArgumentTypeError."""
+    try:
+        number = Decimal(text)
+    except ArithmeticError:
+        number = Decimal("NaN")
+    if not number.is_finite() or number <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number above zero, for example 250 or 0.5")
+    return number
+
+
+def whole_above_zero(text: str) -> int:
+    """An argument that must be a whole number above zero. Raises ArgumentTypeError."""
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number above zero, for example 21")
+    return int(text)
+
+
+def ask(question: str) -> bool:
+    """Whether the person at the terminal agrees; no terminal is no agreement."""
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+    except EOFError:
+        return False

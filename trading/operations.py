@@ -1,0 +1,135 @@
+"""What the owner does by hand, from the command line or from the admin. Each verb says who asked, and why."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from django.db import transaction
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
+
+from trading import arming, execution, gateway, journal, services
+from trading.arming import ArmOrder, Preview
+from trading.domain.events import EventKind
+from trading.domain.lifecycle import PositionState
+from trading.explain import NotPossible
+from trading.models import Account, Event, OrderIntent, Position
+from trading.models.intent import Owner
+from trading.tasks import execute_intent
+
+log = logging.getLogger(__name__)
+
+REASON_LENGTH = 64
+BROKER_ERRORS = (BrokerError, RedisError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Which order intents a worker will execute, and which this process must, the broker being away."""
+
+    queued: tuple[int, ...]
+    ours: tuple[int, ...]
+
+
+def preview(*, account: Account, order: ArmOrder) -> Preview:
+    """What arming would lead to now. Raises ArmRefused, MissingCredentials, MixedHosts, BadEndpoint."""
+    return arming.preview(account=account, order=order, exchange=gateway.exchange_for(account))
+
+
+def arm(*, account: Account, order: ArmOrder, by: str) -> Position:
+    """Arm a slot. Raises ArmRefused, MissingCredentials, MixedHosts, BadEndpoint."""
+    position = arming.arm(
+        account=account, order=order, exchange=gateway.exchange_for(account), at=gateway.utc_now()
+    )
+    log.info("%s armed by %s", position, by)
+    return position
+
+
+def disarm(*, position: Position, reason: str, by: str) -> None:
+    """Take an armed position back. Raises DisarmRefused."""
+    arming.disarm(position=position, reason=f"{reason} (by {by})"[:255], at=gateway.utc_now())
+
+
+def close_now(*, position: Position, reason: str, by: str) -> OrderIntent:
+    """Commit the exit of one Active position; `hand_over` gets it executed. Raises NotPossible."""
+    if position.state != PositionState.ACTIVE:
+        raise NotPossible(f"position {position.pk} is {position.state}, not active: {_instead(position)}")
+    intent = services.request_exit(
+        position=position, reason=signed(reason, by), at=gateway.utc_now(), owner=Owner.OPERATOR
+    )
+    if intent is None:
+        raise NotPossible(
+            f"position {position.pk} is on its way out, or another exit is under way in {position.slot}; "
+            "look at `robson positions`"
+        )
+    return intent
+
+
+def panic(*, account: Account, reason: str, by: str) -> list[OrderIntent]:
+    """Pause entries, disarm, and commit the exit of every Active position of Core."""
+    was_paused = Account.objects.values_list("entries_paused", flat=True).get(pk=account.pk)
+    intents = services.panic(account=account, reason=signed(reason, by), at=gateway.utc_now())
+    if not was_paused:
+        _announce(EventKind.ACCOUNT_PAUSED, account, reason, by)
+    return intents
+
+
+def pause_entries(*, account: Account, paused: bool, reason: str, by: str) -> bool:
+    """Stop or resume new entries; stops go on working. False when it was so already."""
+    with transaction.atomic():
+        other = Account.objects.filter(pk=account.pk, entries_paused=not paused)
+        changed = other.update(entries_paused=paused)
+        if changed:
+            kind = EventKind.ACCOUNT_PAUSED if paused else EventKind.ACCOUNT_RESUMED
+            _announce(kind, account, reason, by)
+    account.entries_paused = paused
+    return bool(changed)
+
+
+def hand_over(intents: Iterable[OrderIntent]) -> HandOver:
+    """Put committed intents into the exits queue. Call it outside a transaction."""
+    queued, ours = [], []
+    for intent in intents:
+        try:
+            execute_intent.apply_async((intent.pk,))
+            queued.append(intent.pk)
+        except BROKER_ERRORS as error:
+            log.error("%s: the broker is away (%s)", intent, error)
+            ours.append(intent.pk)
+    return HandOver(tuple(queued), tuple(ours))
+
+
+def hand_over_on_commit(intents: Iterable[OrderIntent]) -> None:
+    """The same once the caller's transaction is committed; what cannot be queued is left to the sweep."""
+    transaction.on_commit(partial(hand_over, list(intents)))
+
+
+def execute_here(intent: OrderIntent) -> None:
+    """Work on one intent in this process. Harmless beside a worker that does the same."""
+    execution.execute(intent.pk, gateway.desk_for(intent.slot.account))
+
+
+def signed(reason: str, by: str) -> str:
+    """The reason with its author, no longer than an intent's reason may be: a long one is cut short."""
+    author = f" (by {by})"[:40]
+    return reason[: REASON_LENGTH - len(author)] + author
+
+
+def _announce(kind: EventKind, account: Account, reason: str, by: str) -> None:
+    Event.objects.create(
+        kind=kind,
+        at=gateway.utc_now(),
+        data={"account": account.name, "reason": reason, "by": by},
+        source=journal.source(),
+    )
+
+
+def _instead(position: Position) -> str:
+    if position.state == PositionState.ARMED:
+        return f"nothing is open yet; `robson disarm {position.pk}` takes it back"
+    if position.state == PositionState.ENTERING:
+        return "its entry order is under way; close it once it is active"
+    if position.state == PositionState.EXITING:
+        return "its exit is under way already"
+    return "there is nothing left to close"
