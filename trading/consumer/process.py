@@ -11,16 +11,18 @@ from django.db import DatabaseError
 
 from trading import gateway, metrics, queries, services
 from trading.consumer import loading
+from trading.consumer.accounts import AccountFeeds
 from trading.consumer.acting import Acting
 from trading.consumer.feed import FeedAge
 from trading.consumer.lanes import Lanes
 from trading.consumer.market import EntryWatch, Market
 from trading.domain.lifecycle import PositionState
 from trading.domain.types import Candle, Tick
+from trading.exchange.connection import Link, LinkState
 from trading.exchange.errors import ExchangeError
 from trading.exchange.frames import FrameDecoder
 from trading.exchange.streams import MarketStream
-from trading.models import Heartbeat, Position
+from trading.models import Account, Heartbeat, Position
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,8 @@ class Consumer:
         self.market = Market(on_stop=self.acting.exit, on_signal=self.acting.enter, on_gap=self.load_again)
         self.feed = FeedAge(limit_s=settings.FEED_AGE_LIMIT_S, hold_down_s=HOLD_DOWN_S)
         self.decoder = FrameDecoder(now_ms=lambda: int(time.time() * 1000))
-        self.stream = MarketStream(gateway.endpoints().stream, on_frame=self.on_frame)
+        self.stream = MarketStream(gateway.endpoints().stream, self.on_frame, _log_state)
+        self.accounts = AccountFeeds(self.lanes.loading, changed=self.wake)
         self.frames = 0
         self._counted = 0
         self._known: set[tuple[int, str]] = set()
@@ -70,6 +73,7 @@ class Consumer:
         done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
         for task in [*tasks, *self._loads, stopped]:
             task.cancel()
+        self.accounts.stop()
         await self.acting.finish()
         await self.persist()
         self.lanes.close()
@@ -97,7 +101,16 @@ class Consumer:
             if (position.pk, position.state) not in self._known:
                 self._begin(position)
         self._known = states
-        await self.stream.set_streams(self.market.streams())
+        self.stream.set_streams(self.market.streams())
+        self._follow_accounts(positions)
+
+    def _follow_accounts(self, positions: list[Position]) -> None:
+        by_account: dict[Account, set[str]] = {}
+        for position in positions:
+            by_account.setdefault(position.slot.account, set()).add(position.slot.symbol)
+        for account, symbols in by_account.items():
+            self.accounts.follow(account, symbols)
+        self.accounts.keep_only({account.pk for account in by_account})
 
     def _begin(self, position: Position) -> None:
         if position.state == PositionState.ARMED:
@@ -187,6 +200,11 @@ async def _pause(seconds: float, wake: asyncio.Event | None) -> None:
     except TimeoutError:
         return
     wake.clear()
+
+
+def _log_state(state: LinkState) -> None:
+    level = logging.INFO if state.link in {Link.CONNECTED, Link.SUBSCRIBED} else logging.WARNING
+    log.log(level, "market stream: %s %s", state.link, state.detail)
 
 
 def _price(symbol: str) -> Tick | None:
