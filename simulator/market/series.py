@@ -146,6 +146,8 @@ class SymbolCandles:
 
     def _older_from(self, series: Series, start_ms: int, last_ms: int, limit: int) -> list[Candle]:
         """Made-up candles that opened from `start_ms` on, before anything was recorded."""
+        if start_ms >= series.first_open_ms:
+            return []
         interval = series.interval
         listed = max(start_ms, self._anchor.at_ms - LISTED_FOR_MS)
         opened = open_at(interval, listed)
