@@ -53,7 +53,8 @@ def _start_servers(config: pytest.Config) -> None:
 
 
 def _free_home() -> tuple[str, int]:
-    folder = paths.private_dir("test")
+    folder = paths.private_dir() / "test"
+    paths.make_home(folder)
     for number in range(_MOST_RUNS):
         slot = locks.try_lock(folder / f"{number}.lock")
         if slot is not None:

@@ -28,11 +28,9 @@ def private_dir(*parts: str) -> Path:
 
     Raises ImproperlyConfigured when it cannot be created.
     """
-    # Root's PostgreSQL runs under another account, which must pass through. Each folder inside is shut.
-    outer = 0o711 if os.geteuid() == 0 else 0o700
     folder = data_dir()
     try:
-        make_folder(folder, outer)
+        make_home(folder)
         for part in parts:
             folder = folder / part
             make_folder(folder, 0o700)
@@ -90,6 +88,12 @@ def redis_port() -> int:
         return int((data_dir() / "redis" / "port").read_text(encoding="ascii"))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return 1
+
+
+def make_home(folder: Path) -> None:
+    """Create a data folder. Nobody else can read it."""
+    # Root's PostgreSQL runs under another account, which must pass through. Each folder inside is shut.
+    make_folder(folder, 0o711 if os.geteuid() == 0 else 0o700)
 
 
 def make_folder(folder: Path, mode: int) -> None:
