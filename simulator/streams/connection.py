@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from simulator.streams import wire
 
 INBOUND_PER_SECOND = 5
+PINGS_REMEMBERED = 4
 
 
 @dataclass(frozen=True, slots=True)
 class StreamSettings:
-    """Times in seconds, sizes in bytes. Defaults are the exchange's own."""
+    """Times in seconds, sizes in bytes. Defaults are the exchange's own.
+
+    Without `self_ticking` somebody else calls `PublicStreams.timed.tick`, as tests that own the clock do.
+    """
 
     ping_interval: float = 20.0
     pong_timeout: float = 60.0
@@ -20,6 +24,7 @@ class StreamSettings:
     max_waiting: int = 8 * 1024 * 1024
     connections: int = 300
     connections_window: float = 300.0
+    self_ticking: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -34,7 +39,7 @@ class Connection:
     max_waiting: int
     last_pong: float
     streams: dict[str, None] = field(default_factory=dict)
-    _ping: bytes = b""
+    _pings: deque[bytes] = field(default_factory=lambda: deque(maxlen=PINGS_REMEMBERED))
     _inbound: deque[float] = field(default_factory=lambda: deque(maxlen=INBOUND_PER_SECOND))
 
     def send(self, frame: bytes) -> None:
@@ -51,12 +56,12 @@ class Connection:
 
     def ping(self, payload: bytes) -> None:
         """Ask for a pong with this payload."""
-        self._ping = payload
+        self._pings.append(payload)
         self.send(wire.ping_frame(payload))
 
     def pong(self, payload: bytes, now: float) -> None:
-        """Note a pong at `now` (seconds, monotonic). Only an answer to the last ping keeps a client alive."""
-        if payload == self._ping:
+        """Note a pong at `now` (seconds, monotonic). Only an answer to a recent ping keeps a client alive."""
+        if payload in self._pings:
             self.last_pong = now
 
     def drop(self) -> None:

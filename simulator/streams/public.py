@@ -181,7 +181,7 @@ class PublicStreams:
         connection.send_text(wire.wrapped("!serverShutdown", payload) if connection.combined else payload)
 
     def _keep_ticking(self) -> None:
-        if self._ticker is None or self._ticker.done():
+        if self._settings.self_ticking and (self._ticker is None or self._ticker.done()):
             self._ticker = asyncio.create_task(self._tick_while_heard())
 
     async def _tick_while_heard(self) -> None:
