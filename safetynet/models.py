@@ -25,7 +25,15 @@ class GuardedPosition(models.Model):
         default=False, help_text="The trades did not tell the entry price: protected from the price found."
     )
     stop_price = models.DecimalField(max_digits=30, decimal_places=12)
+    first_trade_id = models.BigIntegerField(null=True, help_text="The trade that opened it names the episode.")
     last_trade_id = models.BigIntegerField(default=0)
+    seen_balances = models.CharField(max_length=160, blank=True, help_text="What its numbers were derived from.")
+    beside_position_id = models.BigIntegerField(
+        null=True, help_text="The Core position in the same slot, beside which this is the owner's surplus."
+    )
+    touched_price = models.DecimalField(
+        max_digits=30, decimal_places=12, null=True, help_text="Set from the touch of the stop on: an exit is due."
+    )
     last_price = models.DecimalField(max_digits=30, decimal_places=12, null=True)
     last_seen_at = models.DateTimeField(default=timezone.now)
     exit_price = models.DecimalField(max_digits=30, decimal_places=12, null=True)
@@ -73,6 +81,9 @@ class Exemption(models.Model):
     def __str__(self) -> str:
         return f"{self.slot} until {self.until:%Y-%m-%d %H:%M}"
 
+    def event_links(self) -> dict[str, Any]:
+        return {"slot_id": self.slot_id}
+
 
 class PollState(models.Model):
     """One row per account: whose turn the poll is, and how it has been going. Its lease forbids overlaps."""
@@ -86,6 +97,9 @@ class PollState(models.Model):
     polls = models.PositiveBigIntegerField(default=0)
     failures_in_a_row = models.PositiveIntegerField(default=0)
     last_error = models.CharField(max_length=255, blank=True)
+    dismissed = models.JSONField(
+        default=dict, help_text="Balances that have been looked into and are no position, by symbol."
+    )
 
     def __str__(self) -> str:
         return f"poll of {self.account}"

@@ -23,10 +23,10 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from trading import fills, journal, recording
+from trading import evidence, fills, journal, recording
 from trading.domain.client_ids import client_order_id
 from trading.domain.events import EventKind
-from trading.domain.exits import ExitPlan, Verdict, plan_exit, resend_is_harmless
+from trading.domain.exits import ExitPlan, Verdict, plan_exit
 from trading.domain.lifecycle import LIVE_INTENT_STATES, IntentState
 from trading.domain.types import MarginPair, MarketOrder, OrderReport, OrderSide
 from trading.exchange.errors import ExchangeError, OutcomeUnknown, Refused
@@ -38,7 +38,11 @@ from trading.recording import register_settlement
 
 __all__ = [
     "Desk",
+    "OrderIntent",
+    "Owner",
+    "Purpose",
     "SlotBusy",
+    "begin_attempt",
     "claim",
     "due_intents",
     "execute",
@@ -67,7 +71,7 @@ class Desk:
 PairReader = Callable[[], MarginPair]
 
 
-# 1. Claim ----------------------------------------------------------------------------------------------------
+# 1. Claim ---------------------------------------------------------------------------------------------------
 
 
 def lock_slot(slot_id: int) -> Slot:
@@ -121,7 +125,7 @@ def claim(
     return intent
 
 
-# 2. Take -----------------------------------------------------------------------------------------------------
+# 2. Take ----------------------------------------------------------------------------------------------------
 
 
 def take(intent_id: int, desk: Desk) -> OrderAttempt | None:
@@ -188,7 +192,7 @@ def _lease() -> timedelta:
     return timedelta(seconds=settings.INTENT_LEASE_S)
 
 
-# 3. Send -----------------------------------------------------------------------------------------------------
+# 3. Send ----------------------------------------------------------------------------------------------------
 
 
 def execute(intent_id: int, desk: Desk) -> datetime | None:
@@ -271,11 +275,11 @@ def _plan(
     )
 
 
-# 4. Record ---------------------------------------------------------------------------------------------------
+# 4. Record --------------------------------------------------------------------------------------------------
 
 
 def _record(attempt: OrderAttempt, desk: Desk, report: OrderReport) -> None:
-    """Record an order that the exchange knows. Raises OutcomeUnknown while it is not final or its fills are not."""
+    """Record an order that the exchange knows. Raises OutcomeUnknown while it, or its fills, are not final."""
     if not report.is_final:
         raise OutcomeUnknown(f"order {report.order_id} is still {report.status}")
     report = fills.completed(report, desk.exchange)
@@ -299,16 +303,17 @@ def _left_after(intent: OrderIntent, desk: Desk, just_closed: Decimal) -> ExitPl
         return ExitPlan(Verdict.SEND)
 
 
-# 5. Unknown --------------------------------------------------------------------------------------------------
+# 5. Unknown -------------------------------------------------------------------------------------------------
 
 
 def _look_up(attempt: OrderAttempt, desk: Desk) -> None:
-    symbol = attempt.intent.slot.symbol
-    report = desk.exchange.find_order(symbol, attempt.client_order_id) or _executed_unseen(attempt, desk)
+    report = evidence.find(attempt, desk.exchange)
     if report is not None:
         _record(attempt, desk, report)
         return
-    if desk.exchange.now_ms() <= fence_ms(attempt) and not _resend_is_harmless(attempt, desk):
+    if desk.exchange.now_ms() <= fence_ms(attempt) and not evidence.resend_is_harmless(
+        attempt, desk.exchange
+    ):
         recording.unknown(attempt, "not found, and the fence has not passed", at=desk.clock())
         return
     recording.not_executed(attempt, Refused("not found: it was never accepted"), at=desk.clock())
@@ -319,37 +324,7 @@ def fence_ms(attempt: OrderAttempt) -> int:
     return attempt.timestamp_ms + settings.ORDER_RECV_WINDOW_MS + settings.BACKEND_TIMEOUT_MS
 
 
-def _executed_unseen(attempt: OrderAttempt, desk: Desk) -> OrderReport | None:
-    """The order as the account's own trades show it, should the order query not know it."""
-    intent = attempt.intent
-    trades = desk.exchange.trades(intent.slot.symbol)
-    known = fills.known_order_ids(intent.slot)
-    candidates = {
-        trade.order_id
-        for trade in trades
-        if trade.time_ms >= attempt.timestamp_ms
-        and trade.side == intent.order_side
-        and trade.order_id not in known
-    }
-    for order_id in sorted(candidates):
-        own = tuple(trade for trade in trades if trade.order_id == order_id)
-        if attempt.quantity and sum(trade.quantity for trade in own) == attempt.quantity:
-            return fills.report_of(own, attempt.client_order_id)
-    return None
-
-
-def _resend_is_harmless(attempt: OrderAttempt, desk: Desk) -> bool:
-    intent = attempt.intent
-    if not intent.is_exit:
-        return False
-    symbol = intent.slot.symbol
-    rules = desk.exchange.symbol_rules(symbol)
-    remaining = intent.quantity - fills.closed_quantity(intent, rules.base_asset)
-    pair = desk.exchange.margin_pairs([symbol])[symbol]
-    return resend_is_harmless(intent.slot.position_side, remaining, pair, rules)
-
-
-# 7. Sweep ----------------------------------------------------------------------------------------------------
+# 7. Sweep ---------------------------------------------------------------------------------------------------
 
 
 def due_intents(now: datetime) -> list[int]:

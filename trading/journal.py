@@ -19,14 +19,18 @@ from trading.models import Event
 State = TypeVar("State", PositionState, IntentState, GuardState)
 
 
-class Journaled(Protocol):
+class Linked(Protocol):
+    """What an event can be about."""
+
+    def event_links(self) -> dict[str, Any]:
+        """The columns of `Event` that tie an event to this row."""
+
+
+class Journaled(Linked, Protocol):
     """A row with a lifecycle: a Core position, an order intent, a guarded position."""
 
     pk: int
     state: str
-
-    def event_links(self) -> dict[str, Any]:
-        """The columns of `Event` that tie an event to this row."""
 
 
 @contextmanager
@@ -48,7 +52,7 @@ def source() -> str:
     return f"{role[:40]}:{os.getpid()}"
 
 
-def append(kind: EventKind, row: Journaled, *, at: datetime, **data: Any) -> Event:
+def append(kind: EventKind, row: Linked, *, at: datetime, **data: Any) -> Event:
     """Append one event about `row`. Inside the caller's transaction, if there is one."""
     return Event.objects.create(kind=kind, at=at, data=_plain(data), source=source(), **row.event_links())
 

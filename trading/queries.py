@@ -9,6 +9,22 @@ from trading.domain.types import Side, SlotKey, Venue
 from trading.models import Account, OrderAttempt, OrderIntent, Position, Slot
 from trading.models.intent import Purpose
 
+__all__ = [
+    "Account",
+    "CoreHolding",
+    "Slot",
+    "active_accounts",
+    "core_holdings",
+    "core_order_ids",
+    "find_active_by_symbol_and_side",
+    "live_exit",
+    "live_guard_exits",
+    "live_intent_id",
+    "managed_positions",
+    "position_order_ids",
+    "slot_for",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class CoreHolding:
@@ -71,6 +87,12 @@ def core_order_ids(account: Account, symbol: str) -> frozenset[str]:
     )
 
 
+def position_order_ids(position_id: int) -> frozenset[str]:
+    """Exchange ids of the orders of one Core position, whatever became of it."""
+    sent = OrderAttempt.objects.filter(intent__position_id=position_id).exclude(order_id="")
+    return frozenset(sent.values_list("order_id", flat=True))
+
+
 def live_exit(slot: Slot) -> OrderIntent | None:
     """The exit under way in this slot, whoever asked for it."""
     return OrderIntent.objects.filter(slot=slot, purpose=Purpose.EXIT, state__in=LIVE_INTENT_STATES).first()
@@ -98,3 +120,8 @@ def managed_positions(account: Account | None = None) -> list[Position]:
 
 def active_accounts() -> list[Account]:
     return list(Account.objects.filter(active=True))
+
+
+def slot_for(account: Account, symbol: str, side: Side, venue: Venue = Venue.ISOLATED_MARGIN) -> Slot:
+    """The slot's row, created when it is asked for the first time."""
+    return Slot.of(account, symbol, side, venue)
