@@ -79,6 +79,9 @@ class Envelope:
     arrived: Arrival
 
 
+ENVELOPE = web.RequestKey("envelope", Envelope)
+
+
 async def envelope(request: web.Request) -> Envelope:
     """Read a request, noting the time first."""
     arrived = Arrival(time.monotonic_ns(), time.time_ns())
@@ -138,7 +141,7 @@ def route(desk: Desk, endpoint: Endpoint) -> web.RouteDef:
     async def handle(request: web.Request) -> web.Response:
         headers: dict[str, str] = {}
         try:
-            call, headers = admit(desk, endpoint, request["envelope"])
+            call, headers = admit(desk, endpoint, request[ENVELOPE])
             return json_answer(endpoint.answer(call), headers=headers)
         except errors.BinanceError as error:
             return refusal(error, headers)

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from simulator import errors, params
 from simulator.faults import Fault, Faults
-from simulator.rest.gateway import Desk, Envelope, envelope, json_answer, refusal
+from simulator.rest.gateway import ENVELOPE, Desk, Envelope, envelope, json_answer, refusal
 from simulator.weights import HEADERS, api_cost
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -37,7 +37,7 @@ class Guard:
 
     async def around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Run one request."""
-        sent = request["envelope"] = await envelope(request)
+        sent = request[ENVELOPE] = await envelope(request)
         match = self._match(request, sent)
         with_fault = self._taker(match)
         if fault := with_fault("latency_ms"):
