@@ -1,6 +1,7 @@
 """A WebSocket connection that comes back: the part that market and user streams share."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from trading.exchange.backoff import failures_after, reconnect_delay
+
+log = logging.getLogger(__name__)
 
 # What Binance announces some minutes before it closes the connection.
 SHUTDOWN = b"serverShutdown"
@@ -33,6 +36,14 @@ class LinkState:
 
 
 OnState = Callable[[LinkState], None]
+
+
+def log_state(state: LinkState) -> None:
+    """The least that a listener should do about a change."""
+    level = logging.INFO if state.link in {Link.CONNECTED, Link.SUBSCRIBED} else logging.WARNING
+    log.log(level, "stream %s %s", state.link, state.detail)
+
+
 # Serves one connection until it should be given up, and says why.
 Serve = Callable[[ClientConnection], Awaitable[str]]
 

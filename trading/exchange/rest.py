@@ -20,6 +20,7 @@ _HOUR_MS = 3_600_000
 _RULES_AGE_MS = _HOUR_MS
 # A little less than the 24 h that margin allows between the ends of one question.
 _LAST_DAY_MS = 24 * _HOUR_MS - 60_000
+_TOKEN_MS = 24 * _HOUR_MS
 _NO_SUCH_ORDER = -2013
 _NOT_OPEN = -2011
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,36}", re.ASCII)
@@ -189,10 +190,14 @@ class BinanceMargin:
         except BadAnswer as error:
             raise OutcomeUnknown(f"the answer to a repayment is unclear: {error.message}") from error
 
-    def listen_token(self, symbol: str) -> ListenToken:
-        """A token for the user data of one pair, for `UserStream`."""
+    def listen_token(self, symbol: str, *, validity_ms: int = _TOKEN_MS) -> ListenToken:
+        """A token for the user data of one pair, for `UserStream`. A day is the longest validity."""
         answer = self._caller.query(
-            "listen_token", self._http.margin_create_listen_token, symbol=symbol, is_isolated=True
+            "listen_token",
+            self._http.margin_create_listen_token,
+            symbol=symbol,
+            is_isolated=True,
+            validity=validity_ms,
         )
         return parsing.listen_token(answer)
 

@@ -2,17 +2,28 @@
 
 import asyncio
 import random
+import re
 from collections.abc import Callable, Collection
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
 
-from trading.exchange.connection import SHUTDOWN, Link, LinkState, OnState, keep_connected, serve_both
+from trading.exchange.connection import (
+    SHUTDOWN,
+    Link,
+    LinkState,
+    OnState,
+    keep_connected,
+    log_state,
+    serve_both,
+)
 from trading.exchange.subscriptions import Subscriptions
 
 # Binance closes a connection that sends more than 5 messages in a second, pings and pongs included.
 _PACE_S = 0.4
 _MAX_STREAMS = 1024
+# Binance closes the whole connection over a name that it cannot read.
+_NAME = re.compile(r"[a-z0-9_]+@[A-Za-z0-9_]+(?:@[0-9]+ms)?", re.ASCII)
 _MARKET_FRAME = b'{"stream":'
 
 
@@ -27,7 +38,7 @@ class MarketStream:
         self,
         url: str,
         on_frame: Callable[[bytes], None],
-        on_state: OnState,
+        on_state: OnState = log_state,
         *,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -42,8 +53,11 @@ class MarketStream:
     def set_streams(self, names: Collection[str]) -> None:
         """Carry exactly these from now on, such as btcusdt@trade. Call it on the event loop.
 
-        Raises ValueError for more than one connection may carry.
+        Raises ValueError for a malformed name, and for more than one connection may carry.
         """
+        malformed = sorted(name for name in names if not _NAME.fullmatch(name))
+        if malformed:
+            raise ValueError(f"not names of streams: {malformed}")
         if len(set(names)) > _MAX_STREAMS:
             raise ValueError(f"{len(set(names))} streams, one connection carries {_MAX_STREAMS}")
         self._wanted = frozenset(names)

@@ -9,7 +9,15 @@ from typing import Any
 import msgspec
 from websockets.asyncio.client import ClientConnection
 
-from trading.exchange.connection import SHUTDOWN, Link, LinkState, OnState, keep_connected, serve_both
+from trading.exchange.connection import (
+    SHUTDOWN,
+    Link,
+    LinkState,
+    OnState,
+    keep_connected,
+    log_state,
+    serve_both,
+)
 from trading.exchange.errors import ExchangeError, RetryLater, StopAndPage
 from trading.exchange.leases import GiveUp, Leases, Subscribe, Unsubscribe, Wait
 from trading.exchange.parsing import ListenToken
@@ -31,7 +39,7 @@ class UserStream:
         url: str,
         new_token: NewToken,
         on_event: Callable[[UserEvent], None],
-        on_state: OnState,
+        on_state: OnState = log_state,
         *,
         now_ms: Callable[[], int],
         jitter: Callable[[], float] = random.random,
