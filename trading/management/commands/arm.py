@@ -114,14 +114,14 @@ def _stop(options: argparse.Namespace) -> StopPolicy:
 
 
 def _prospect(account: Account, order: ArmOrder, expected: Preview) -> list[str]:
-    loss, capital = to_wire(round(expected.loss_at_stop, 2)), to_wire(order.capital or account.capital)
+    capital = to_wire(order.capital or account.capital)
     crosses = "crosses above" if order.side is Side.LONG else "crosses below"
     averages = f"SMA {order.fast_period} {crosses} SMA {order.slow_period}"
     return [
         f"entry   when {averages} on closed {order.interval} candles",
         f"size    {to_wire(expected.quantity)} at the present price of {to_wire(expected.price)}",
         f"stop    {_price(expected.stop_price)}, {_price(expected.distance)} away, then trailing",
-        f"loss    {loss} at the stop, fees included, out of {capital} (account {account.name})",
+        f"loss    {expected.loss_at_stop:.2f} at the stop, fees included, out of {capital} (account {account.name})",
     ]
 
 

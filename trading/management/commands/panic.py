@@ -92,8 +92,8 @@ class Command(OwnerCommand):
             self._results(done)
         if unfinished:
             raise CommandError(
-                f"{len(unfinished)} of {len(done)} exits are not finished. They are committed, and a worker will "
-                "go on trying; look at `robson positions`."
+                f"{len(unfinished)} of {len(done)} exits are not finished. They are committed, and a worker "
+                "will go on trying; look at `robson positions`."
             )
 
     def _results(self, intents: Sequence[OrderIntent]) -> None:
