@@ -82,7 +82,7 @@ def lots_of(trades: list[OwnTrade], begin: int) -> list[tuple[Fraction, Fraction
     return lots
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(trades=histories(), transferred=st.integers(-2000, 4000))
 def test_episodes_agree_with_the_lots_that_are_still_held(trades: list[OwnTrade], transferred: int) -> None:
     explained = sum(changes_of(trades), Fraction(0))

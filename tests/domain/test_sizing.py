@@ -145,6 +145,19 @@ def test_nonsense_is_refused_and_not_called_too_small(nonsense: dict[str, Decima
     assert not isinstance(refusal.value, TooSmall)
 
 
+def test_rounding_inside_the_division_never_adds_a_lot() -> None:
+    # 9 x distance has 29 digits; the risk is its first 28, so 9 lots would lose 1e-27 more than allowed.
+    asked = arguments(
+        capital=Decimal("111.1111101111111110111111111"),
+        risk=Decimal("0.1"),
+        entry=Decimal(10),
+        distance=Decimal("1.234567890123456789012345679"),
+        fee_rate=Decimal(0),
+        rules=symbol_rules(lot_step="1", min_quantity="1", min_notional="0"),
+    )
+    assert position_size(**asked) == 8
+
+
 @given(size=SIZES)
 @example(
     size={

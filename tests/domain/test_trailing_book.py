@@ -65,7 +65,7 @@ class Model:
         }
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(events=EVENTS)
 def test_the_book_equals_the_pure_function_for_every_stop(events: list[tuple[str, int, Any]]) -> None:
     book, model, now = TrailingBook(), Model(), 5
