@@ -60,10 +60,15 @@ def reap_servers() -> None:
     _servers[:] = [server for server in _servers if server.poll() is None]
 
 
-def stop(child: subprocess.Popen[bytes], *, grace_s: float = 10.0) -> bool:
-    """Ask a child to end, and force its whole group after `grace_s` seconds. True if it went by itself."""
+def terminate(child: subprocess.Popen[bytes]) -> None:
+    """Ask a child to end, without waiting for it."""
     if child.poll() is None:
         child.terminate()
+
+
+def stop(child: subprocess.Popen[bytes], *, grace_s: float = 10.0) -> bool:
+    """Ask a child to end, and force its whole group after `grace_s` seconds. True if it went by itself."""
+    terminate(child)
     try:
         child.wait(grace_s)
     except subprocess.TimeoutExpired:

@@ -65,7 +65,8 @@ def local_database_url() -> str:
 
 def local_redis_url() -> str:
     """The URL of the local Redis, whether or not it runs. Its port is chosen when it first starts."""
-    return f"redis://:{local_secret('redis')}@127.0.0.1:{redis_port()}/0"
+    # Port 0 would mean the usual one, and somebody else's server. On port 1 nothing ever listens.
+    return f"redis://:{local_secret('redis')}@127.0.0.1:{redis_port() or 1}/0"
 
 
 def postgres_dir() -> Path:
@@ -83,11 +84,11 @@ def socket_dir() -> Path:
 
 
 def redis_port() -> int:
-    """The port that the local Redis had last; 1, where nothing ever listens, before its first start."""
+    """The port that the local Redis had last, 0 before its first start."""
     try:
         return int((data_dir() / "redis" / "port").read_text(encoding="ascii"))
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        return 1
+        return 0
 
 
 def make_home(folder: Path) -> None:

