@@ -10,7 +10,7 @@ TAGS = st.from_regex(r"[A-Za-z0-9]{1,8}", fullmatch=True)
 PURPOSES = st.sampled_from(OrderPurpose)
 
 
-@given(tag=TAGS, purpose=PURPOSES, intent=st.integers(1, 10**15), attempt=st.integers(1, 10**6 - 1))
+@given(tag=TAGS, purpose=PURPOSES, intent=st.integers(1, 10**15 - 1), attempt=st.integers(1, 10**6 - 1))
 def test_an_id_says_all_that_it_was_made_of(
     tag: str, purpose: OrderPurpose, intent: int, attempt: int
 ) -> None:
@@ -20,12 +20,18 @@ def test_an_id_says_all_that_it_was_made_of(
     assert str(parsed) == text
 
 
-@given(tag=TAGS, purpose=PURPOSES, intent=st.integers(1, 10**15), attempt=st.integers(1, 10**6 - 1))
+@given(tag=TAGS, purpose=PURPOSES, intent=st.integers(1, 10**15 - 1), attempt=st.integers(1, 10**6 - 1))
 def test_binance_accepts_its_characters_and_its_length(
     tag: str, purpose: OrderPurpose, intent: int, attempt: int
 ) -> None:
     text = client_order_id(intent, attempt, purpose=purpose, tag=tag)
     assert re.fullmatch(r"[A-Za-z0-9._-]{1,36}", text)
+
+
+def test_fifteen_digits_of_intent_and_six_of_attempt_fill_the_length_exactly() -> None:
+    assert len(client_order_id(10**15 - 1, 10**6 - 1, purpose="exit", tag="a" * 8)) == 36
+    with pytest.raises(ValueError, match="36 characters"):
+        client_order_id(10**15, 10**6 - 1, purpose="exit", tag="a" * 8)
 
 
 @given(text=st.text(max_size=40) | st.from_regex(r"rbs-[A-Za-z0-9]{0,9}-[a-z]?[0-9]{0,20}-[0-9]{0,8}"))

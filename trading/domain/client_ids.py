@@ -44,8 +44,9 @@ class ClientOrderId:
 def client_order_id(intent_id: int, attempt: int, *, purpose: str, tag: str) -> str:
     """The name of one attempt of one intent, such as `rbs-a1b2c3-x17-1`.
 
-    `tag` (1 to 8 letters and digits) tells installations apart that share an account. Raises ValueError for
-    an unknown purpose, a bad tag, numbers below 1, or a name longer than the 36 characters Binance takes.
+    `tag` (1 to 8 letters and digits) tells installations apart that share an account. Intents of up to 15
+    digits and attempts of up to 6 always fit. Raises ValueError for an unknown purpose, a bad tag, numbers
+    below 1, or a name longer than the 36 characters Binance takes.
     """
     if not _TAG.fullmatch(tag):
         raise ValueError(f"an installation's tag has 1 to 8 letters and digits, not {tag!r}")
