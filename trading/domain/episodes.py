@@ -1,6 +1,11 @@
 """Positions on isolated margin, which Binance does not report: derived from balances and own trades.
 
-An episode is what the owner holds since the net position last crossed zero.
+An episode is what the owner holds since the net position last crossed zero. Long: what the trades
+explain, at most what is there; the rest is collateral. Short: the whole debt, interest included.
+
+The entry price is the average cost: partial reductions leave it where it was, as on Binance's own
+futures, so that selling a part does not move the owner's stop (first-in-first-out would). Each unit
+weighs what was left of it after commission in the base asset.
 """
 
 from collections.abc import Collection, Iterable
@@ -64,21 +69,13 @@ def derive_episode(
     `owned_quantity` (signed, base) is what Core holds now and `excluding_order_ids` the orders of exactly
     those live positions; orders of closed Core positions must stay in, or the history would not add up.
 
-    The entry price is the average cost: partial reductions leave it where it was, as on Binance's own
-    futures, so that selling a part does not move the owner's stop (first-in-first-out would). Each unit
-    weighs what was left of it after commission in the base asset.
-
-    Long: what the trades explain, at most what is there; the rest is collateral. Short: the whole debt,
-    interest included. Raises ValueError for a trade of another symbol.
+    Raises ValueError for a trade of another symbol.
     """
     explained = _Explained()
     for trade in _manual(trades, pair.symbol, excluding_order_ids):
         explained = _after(explained, trade, rules)
     there = _surplus(pair.base.net, owned_quantity)
-    if there > 0:
-        episode = _long(explained, there)
-    else:
-        episode = _short(explained, -there, pair, owned_quantity)
+    episode = _long(explained, there) if there > 0 else _short(explained, -there, pair, owned_quantity)
     return None if is_dust(episode.quantity, rules, price) else episode
 
 
