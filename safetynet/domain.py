@@ -1,4 +1,4 @@
-"""What the poll decides about one slot, given everything it has learned. Pure: no Django, no I/O, no clock."""
+"""What the poll decides about one slot, given what it has learned. Pure: no Django, no I/O, no clock."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -48,16 +48,14 @@ class GuardView:
 class Situation:
     """One slot at one poll.
 
-    `held`: base currency on this side, Core's part included; 0 when there is nothing. `lot`: the exchange's
-    step, base currency. `balances`: text that changes with every trade, transfer, charge and change of owner.
-    `dismissed`: these very balances have been looked into, and are no position. `price`: quote currency, None
-    if the exchange gave none.
+    `held`: base currency on this side, Core's part included; 0 when there is nothing. `balances`: text that
+    changes with every trade, transfer, charge and change of owner. `dismissed`: these very balances have been
+    looked into, and are no position. `price`: quote currency, None if the exchange gave none.
     """
 
     slot: SlotKey
     ownership: Ownership
     held: Decimal = ZERO
-    lot: Decimal = ZERO
     balances: str = ""
     dismissed: bool = False
     core: CorePart | None = None
@@ -169,7 +167,7 @@ def _beside_core(situation: Situation, core: CorePart) -> tuple[Decision, ...]:
     if core.state is not PositionState.ACTIVE:
         # Core's own order is on its way: what is beside its part cannot be told until that is recorded.
         return (*released, *(_enforce(situation, own) if own else ()))
-    if situation.held - core.quantity <= situation.lot:
+    if situation.held <= core.quantity:
         return (Close(own.guard_id),) if own else released
     return (*released, *_look_unless_known(situation, own))
 

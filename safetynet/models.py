@@ -25,14 +25,17 @@ class GuardedPosition(models.Model):
         default=False, help_text="The trades did not tell the entry price: protected from the price found."
     )
     stop_price = models.DecimalField(max_digits=30, decimal_places=12)
-    first_trade_id = models.BigIntegerField(null=True, help_text="The trade that opened it names the episode.")
+    first_trade_id = models.BigIntegerField(null=True, help_text="The trade that opened it.")
     last_trade_id = models.BigIntegerField(default=0)
-    seen_balances = models.CharField(max_length=160, blank=True, help_text="What its numbers were derived from.")
+    seen_balances = models.CharField(max_length=160, blank=True, help_text="What it was derived from.")
     beside_position_id = models.BigIntegerField(
         null=True, help_text="The Core position in the same slot, beside which this is the owner's surplus."
     )
     touched_price = models.DecimalField(
-        max_digits=30, decimal_places=12, null=True, help_text="Set from the touch of the stop on: an exit is due."
+        max_digits=30,
+        decimal_places=12,
+        null=True,
+        help_text="Set by the touch of the stop: an exit is due.",
     )
     last_price = models.DecimalField(max_digits=30, decimal_places=12, null=True)
     last_seen_at = models.DateTimeField(default=timezone.now)
@@ -49,7 +52,8 @@ class GuardedPosition(models.Model):
             ),
             models.CheckConstraint(condition=Q(state__in=list(GuardState)), name="guard_state_is_known"),
             models.CheckConstraint(
-                condition=~Q(state__in=LIVE_GUARD_STATES) | Q(stop_price__gt=0, entry_price__gt=0, quantity__gt=0),
+                condition=~Q(state__in=LIVE_GUARD_STATES)
+                | Q(stop_price__gt=0, entry_price__gt=0, quantity__gt=0),
                 name="guarding_implies_a_stop",
             ),
         ]

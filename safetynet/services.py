@@ -1,1 +1,29 @@
-def register_settlement() -> None: ...
+"""The Safety Net's verbs, for tasks, commands and pages."""
+
+from safetynet.acting import PollReport
+from safetynet.exemptions import ExemptionRefused, end_exemption, exempt
+from safetynet.exits import exit_guard, settle
+from safetynet.ownership import OwnershipAnswer, is_core_managed
+from safetynet.poll import poll
+from safetynet.status import Status, status
+from trading import execution
+from trading.execution import Owner
+
+__all__ = [
+    "ExemptionRefused",
+    "OwnershipAnswer",
+    "PollReport",
+    "Status",
+    "end_exemption",
+    "exempt",
+    "exit_guard",
+    "is_core_managed",
+    "poll",
+    "register_settlement",
+    "status",
+]
+
+
+def register_settlement() -> None:
+    """Safety exits are settled here."""
+    execution.register_settlement(Owner.SAFETY_NET, settle)

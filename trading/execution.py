@@ -38,9 +38,11 @@ from trading.recording import register_settlement
 
 __all__ = [
     "Desk",
+    "OrderAttempt",
     "OrderIntent",
     "Owner",
     "Purpose",
+    "Slot",
     "SlotBusy",
     "begin_attempt",
     "claim",

@@ -9,12 +9,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "guardedposition",
             "first_trade_id",
-            models.BigIntegerField(help_text="The trade that opened it names the episode.", null=True),
+            models.BigIntegerField(help_text="The trade that opened it.", null=True),
         ),
         migrations.AddField(
             "guardedposition",
             "seen_balances",
-            models.CharField(blank=True, help_text="What its numbers were derived from.", max_length=160, default=""),
+            models.CharField(blank=True, help_text="What it was derived from.", max_length=160, default=""),
             preserve_default=False,
         ),
     ]

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
             "touched_price",
             models.DecimalField(
                 decimal_places=12,
-                help_text="Set from the touch of the stop on: an exit is due.",
+                help_text="Set by the touch of the stop: an exit is due.",
                 max_digits=30,
                 null=True,
             ),

@@ -1,0 +1,206 @@
+"""One poll at work: what each decision means."""
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from safetynet import exits, guarding, inspecting, lease, metrics, observing
+from safetynet.domain import (
+    Close,
+    Decision,
+    KeepEnforcing,
+    LeaveAlone,
+    Look,
+    Release,
+    RequestExit,
+    Situation,
+    Skip,
+    Waive,
+    touch,
+)
+from safetynet.guarding import Finding
+from safetynet.inspecting import Inspection
+from safetynet.lease import Lease
+from safetynet.models import GuardedPosition
+from safetynet.observing import Sight
+from trading.domain.episodes import Episode
+from trading.domain.rounding import to_wire
+from trading.domain.types import SlotKey
+from trading.exchange.errors import ExchangeError
+from trading.execution import Desk
+from trading.queries import Account
+
+log = logging.getLogger(__name__)
+
+# More than one interval of the poll.
+GRACE = timedelta(seconds=30)
+
+
+@dataclass
+class PollReport:
+    """What one poll did. `ran` is False when another poll of the account was under way."""
+
+    ran: bool = True
+    found: int = 0
+    skipped: int = 0
+    monitored: int = 0
+    opened: int = 0
+    recomputed: int = 0
+    released: int = 0
+    closed: int = 0
+    exits_requested: list[int] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Work:
+    """One poll. `seen` are the guards to be marked, `unqueued` those whose exit the broker did not take,
+    `dismissed` the balances, by symbol, that are known to be no position.
+    """
+
+    account: Account
+    desk: Desk
+    turn: Lease
+    sight: Sight
+    report: PollReport
+    seen: list[GuardedPosition] = field(default_factory=list)
+    unqueued: list[int] = field(default_factory=list)
+    dismissed: dict[str, str] = field(default_factory=dict)
+
+    def guard(self, situation: Situation) -> GuardedPosition:
+        """The guard that a decision is about."""
+        return self.sight.guards[situation.slot]
+
+
+def act(work: Work, situation: Situation, decision: Decision) -> None:
+    """Do what was decided about a slot. What goes wrong with one position does not stop the others.
+
+    Raises LeaseLost when another poll has taken over, and DatabaseError.
+    """
+    try:
+        _act(work, situation, decision)
+    except (ExchangeError, ValueError) as error:
+        log.exception("Safety Net: %s stays as it was", _name(situation.slot))
+        work.report.failures.append(f"{_name(situation.slot)}: {type(error).__name__}: {error}")
+        guard = work.sight.guards.get(situation.slot)
+        if isinstance(decision, Look) and guard is not None:
+            _enforce(work, situation, guard)
+
+
+def save_seen(work: Work) -> None:
+    """Mark all guards that were seen, in one statement."""
+    GuardedPosition.objects.bulk_update(work.seen, ["last_price", "last_seen_at"])
+
+
+def _act(work: Work, situation: Situation, decision: Decision) -> None:
+    match decision:
+        case Skip(position_id):
+            _skip(work, situation.slot, position_id)
+        case LeaveAlone():
+            log.error("Safety Net: %s left alone: nobody can say whose it is", _name(situation.slot))
+        case KeepEnforcing():
+            _monitor(work, situation, work.guard(situation))
+        case Look():
+            _look(work, situation)
+        case Release(_, position_id):
+            work.report.released += guarding.release(work.guard(situation), position_id, work.desk.clock())
+        case Close():
+            _close(work, work.guard(situation))
+        case RequestExit(_, price):
+            _request_exit(work, work.guard(situation), price)
+        case Waive(_, price):
+            log.warning("Safety Net: %s is exempted: no exit at %s", _name(situation.slot), to_wire(price))
+
+
+def _skip(work: Work, slot: SlotKey, position_id: int) -> None:
+    log.info("Safety Net: Skipping %s (Core-managed position_id=%s)", _name(slot), position_id)
+    metrics.SKIPPED.labels(reason="core_managed").inc()
+    work.report.skipped += 1
+
+
+def _monitor(work: Work, situation: Situation, guard: GuardedPosition) -> None:
+    slot = situation.slot
+    log.info(
+        "Safety Net: Monitoring %s (manual position, safety stop=%s)", _name(slot), to_wire(guard.stop_price)
+    )
+    metrics.MONITORED.labels(symbol=slot.symbol).inc()
+    work.report.monitored += 1
+    if situation.price is None:
+        work.report.failures.append(f"{_name(slot)}: the exchange gave no price")
+        log.error("Safety Net: %s: the exchange gave no price", _name(slot))
+        return
+    guard.last_price, guard.last_seen_at = situation.price, work.desk.clock()
+    work.seen.append(guard)
+
+
+def _enforce(work: Work, situation: Situation, guard: GuardedPosition) -> None:
+    _monitor(work, situation, guard)
+    for decision in touch(situation, observing.view(guard)):
+        _act(work, situation, decision)
+
+
+def _request_exit(work: Work, guard: GuardedPosition, price: Decimal) -> None:
+    guarding.remember_touch(guard, price)
+    metrics.EXIT_REQUESTS.labels(symbol=guard.slot.symbol).inc()
+    work.report.exits_requested.append(guard.pk)
+    # One refusal is enough: asking a broker that is away takes time that exits have not got.
+    if work.unqueued or not exits.ask(guard.pk):
+        work.unqueued.append(guard.pk)
+
+
+def _close(work: Work, guard: GuardedPosition, until: int | None = None) -> bool:
+    """Close what is gone. Without a trade that shows it, only when it is still gone at the next poll."""
+    price = inspecting.closing_price(work.account, guard, work.desk.exchange, until)
+    now = work.desk.clock()
+    if price is None and until is None and now - guard.last_seen_at < GRACE:
+        log.warning("Safety Net: %s is gone without a trade: looking again", guard.slot)
+        return False
+    closed = guarding.close(guard, price, now)
+    work.report.closed += closed
+    return closed
+
+
+def _look(work: Work, situation: Situation) -> None:
+    lease.renew(work.turn, work.desk.clock())
+    price = situation.price
+    if price is None:
+        raise ValueError("the exchange gave no price")
+    guard = work.sight.guards.get(situation.slot)
+    found = inspecting.inspect(work.account, work.sight, situation, work.desk.exchange, price)
+    if found.episode is None:
+        _dismiss(work, situation, found, guard)
+        return
+    finding = _finding(situation, found.episode, price, work.desk.clock())
+    if guard is not None and inspecting.is_another(guard, found.episode):
+        _close(work, guard, until=found.episode.first_trade_id)
+        guard = None
+    if guard is None:
+        guard = guarding.open_guard(work.account, situation.slot, finding)
+        work.report.opened += guard is not None
+    else:
+        work.report.recomputed += guarding.recompute(guard, finding, found.lot)
+    if guard is not None:
+        _enforce(work, situation, guard)
+
+
+def _dismiss(work: Work, situation: Situation, found: Inspection, guard: GuardedPosition | None) -> None:
+    """There is no position of the owner's: collateral, or too little to trade."""
+    if not found.nothing:
+        work.dismissed[situation.slot.symbol] = situation.balances
+    if guard is not None:
+        _close(work, guard)
+
+
+def _finding(situation: Situation, episode: Episode, price: Decimal, at: datetime) -> Finding:
+    return Finding(
+        episode=episode,
+        price=price,
+        balances=situation.balances,
+        beside=situation.core.position_id if situation.core else None,
+        at=at,
+    )
+
+
+def _name(slot: SlotKey) -> str:
+    return f"{slot.symbol} {slot.side.capitalize()}"

@@ -1,0 +1,63 @@
+"""Whose turn the poll of an account is. Two polls never overlap, and a crashed one gives way by itself."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db.models import F, QuerySet
+
+from safetynet.models import PollState
+from trading.queries import Account
+
+# Longer than the poll's slowest single step; a working poll renews it before each of them.
+LEASE = timedelta(seconds=30)
+
+
+class LeaseLost(Exception):
+    """Another poll has taken over: this one must not go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """`dismissed`: balances, by symbol, that earlier polls have looked into and found to be no position."""
+
+    account_id: int
+    token: str
+    started: datetime
+    dismissed: dict[str, str]
+
+
+def begin(account: Account, holder: str, now: datetime) -> Lease | None:
+    """Take the poll's turn; None while another poll has it."""
+    state, _ = PollState.objects.get_or_create(account=account, defaults={"lease_until": now})
+    token = f"{secrets.token_hex(4)}:{holder}"[:64]
+    taken = PollState.objects.filter(account=account, lease_until__lte=now).update(
+        lease_holder=token, lease_until=now + LEASE, last_started_at=now, polls=F("polls") + 1
+    )
+    return Lease(account.pk, token, now, state.dismissed) if taken else None
+
+
+def renew(lease: Lease, now: datetime) -> None:
+    """Before a step that takes time. Raises LeaseLost."""
+    if not _held(lease).update(lease_until=now + LEASE):
+        raise LeaseLost("another poll of this account has taken over")
+
+
+def end(lease: Lease, now: datetime, *, dismissed: dict[str, str] | None = None, error: str = "") -> None:
+    """Give the turn back. `error` counts a failure; `dismissed` replaces what was remembered, unless None."""
+    fields: dict[str, object] = {
+        "lease_until": now,
+        "last_duration_s": Decimal(str(round((now - lease.started).total_seconds(), 3))),
+        "last_error": error[:255],
+        "failures_in_a_row": F("failures_in_a_row") + 1 if error else 0,
+    }
+    if not error:
+        fields["last_success_at"] = now
+    if dismissed is not None:
+        fields["dismissed"] = dismissed
+    _held(lease).update(**fields)
+
+
+def _held(lease: Lease) -> QuerySet[PollState]:
+    return PollState.objects.filter(account_id=lease.account_id, lease_holder=lease.token)

@@ -1,0 +1,85 @@
+"""The poll: see the whole account, judge each slot, act. Every 20 seconds, from whichever process runs it."""
+
+import logging
+from datetime import datetime
+
+from django.db import DatabaseError
+
+from safetynet import acting, exclusions, exits, lease, metrics, observing
+from safetynet.acting import PollReport
+from safetynet.domain import Look, judge
+from safetynet.lease import Lease
+from trading.exchange.errors import ExchangeError
+from trading.execution import Desk
+from trading.queries import Account
+
+log = logging.getLogger(__name__)
+
+
+def poll(account: Account, desk: Desk) -> PollReport:
+    """Poll one account. A question that fails changes nothing; it is logged, counted and reported.
+
+    Positions that are as they were at the last poll cost no question of their own. Raises nothing of the
+    exchange's or the database's.
+    """
+    report = PollReport()
+    try:
+        turn = lease.begin(account, desk.holder, desk.clock())
+        if turn is None:
+            log.info("Safety Net: another poll of %s is under way", account)
+            return PollReport(ran=False)
+        dismissed = _attempt(account, desk, turn, report)
+        lease.end(turn, desk.clock(), dismissed=dismissed, error="; ".join(report.failures))
+    except DatabaseError as error:
+        log.exception("Safety Net: the poll of %s failed", account)
+        report.failures.append(_text(error))
+    _count(account, report, desk.clock())
+    return report
+
+
+def _attempt(account: Account, desk: Desk, turn: Lease, report: PollReport) -> dict[str, str] | None:
+    """What is to be remembered as no position; None when the poll did not get far enough to tell."""
+    try:
+        return _run(account, desk, turn, report)
+    except (ExchangeError, DatabaseError, lease.LeaseLost) as error:
+        log.exception("Safety Net: the poll of %s failed", account)
+        report.failures.append(_text(error))
+        return None
+
+
+def _run(account: Account, desk: Desk, turn: Lease, report: PollReport) -> dict[str, str]:
+    sight = observing.observe(account, desk)
+    if sight.core is not None:
+        exclusions.rebuild(account.name, sight.core)
+    slots = observing.situations(sight, account.name, turn.dismissed)
+    known = {situation.slot.symbol: situation.balances for situation in slots if situation.dismissed}
+    work = acting.Work(account, desk, turn, sight, report, dismissed=known)
+    report.found = sum(situation.held > 0 for situation in slots)
+    judged = [(situation, decision) for situation in slots for decision in judge(situation)]
+    # Exits that are due do not wait for positions that need a look.
+    for situation, decision in sorted(judged, key=lambda pair: isinstance(pair[1], Look)):
+        acting.act(work, situation, decision)
+    acting.save_seen(work)
+    _exit_here(work)
+    return work.dismissed
+
+
+def _exit_here(work: acting.Work) -> None:
+    """The broker is away: the exits that could not be queued are executed by the poll itself."""
+    for guard_id in work.unqueued:
+        lease.renew(work.turn, work.desk.clock())
+        try:
+            exits.exit_guard(guard_id, work.desk)
+        except ExchangeError as error:
+            log.exception("Safety Net: the exit of guard #%s failed", guard_id)
+            work.report.failures.append(_text(error))
+
+
+def _count(account: Account, report: PollReport, now: datetime) -> None:
+    metrics.POLLS.labels(account=account.name, outcome="failed" if report.failures else "ok").inc()
+    if not report.failures:
+        metrics.LAST_SUCCESS.labels(account=account.name).set(now.timestamp())
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

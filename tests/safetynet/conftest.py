@@ -1,0 +1,46 @@
+"""The account under guard, and a desk that trades on the simulator through the real gateway."""
+
+from collections.abc import Callable
+
+import pytest
+from pytest_django import Settings
+
+from robson.local.simulator import SimulatorProcess
+from safetynet import services
+from safetynet.services import PollReport
+from tests import factories
+from trading import gateway
+from trading.execution import Desk
+from trading.models import Account
+
+BTC, ETH = "60000", "3000"
+
+
+@pytest.fixture
+def market(
+    simulator: SimulatorProcess, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> SimulatorProcess:
+    """A simulator that the gateway connects to, with BTCUSDT at 60,000 and ETHUSDT at 3,000."""
+    environment = simulator.environment()
+    settings.BINANCE = {name: environment[name] for name in settings.BINANCE}
+    for name in ("BINANCE_API_KEY", "BINANCE_API_SECRET"):
+        monkeypatch.setenv(name, environment[name])
+    simulator.control.price("BTCUSDT", BTC)
+    simulator.control.price("ETHUSDT", ETH)
+    return simulator
+
+
+@pytest.fixture
+def account(transactional_db: None) -> Account:
+    return factories.account()
+
+
+@pytest.fixture
+def desk(market: SimulatorProcess, account: Account) -> Desk:
+    return gateway.desk_for(account)
+
+
+@pytest.fixture
+def poll(account: Account, desk: Desk) -> Callable[[], PollReport]:
+    """One poll, by this thread."""
+    return lambda: services.poll(account, desk)
