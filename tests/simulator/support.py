@@ -101,6 +101,7 @@ class Server:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self.port = 0
+        self.timeout = 10.0
 
     @property
     def url(self) -> str:
@@ -143,18 +144,11 @@ class Server:
         return answer.json()
 
     def signed(
-        self,
-        method: str,
-        path: str,
-        *,
-        key: str = KEY,
-        secret: str = SECRET,
-        timeout: float = 10,
-        **params: Any,
+        self, method: str, path: str, *, key: str = KEY, secret: str = SECRET, **params: Any
     ) -> requests.Response:
         """A signed call with its parameters in the query string."""
         values = {"timestamp": int(time.time() * 1_000), **params}
-        return self.send(method, path, sign(values, secret), key=key, timeout=timeout)
+        return self.send(method, path, sign(values, secret), key=key)
 
     def send(
         self,
@@ -164,14 +158,13 @@ class Server:
         *,
         body: str | bytes | None = None,
         key: str | None = KEY,
-        timeout: float = 10,
     ) -> requests.Response:
         """A raw call: nothing is added and nothing is signed."""
         headers = {} if key is None else {"X-MBX-APIKEY": key}
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         url = f"{self.url}{path}" + (f"?{query}" if query else "")
-        return self.session.request(method, url, data=body, headers=headers, timeout=timeout)
+        return self.session.request(method, url, data=body, headers=headers, timeout=self.timeout)
 
     def order(self, side: str, quantity: str, **params: Any) -> requests.Response:
         """A MARKET order on BTCUSDT, unless the parameters say otherwise."""

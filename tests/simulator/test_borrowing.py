@@ -14,17 +14,17 @@ HOUR_MS = 3_600_000
 def test_margin_buy_borrows_only_what_is_missing(desk: Desk) -> None:
     order = desk.place("BUY", "0.3", side_effect="MARGIN_BUY")
     assert (order.loan, order.loan_asset) == (D("18000.003") - D(10_000), "USDT")
-    assert (desk.quote().free, desk.quote().borrowed) == (0, order.loan)
+    assert (desk.quote().free, desk.quote().borrowed) == (D(0), order.loan)
 
 
 def test_margin_buy_with_enough_money_borrows_nothing(desk: Desk) -> None:
     order = desk.place("BUY", "0.1", side_effect="MARGIN_BUY")
-    assert (order.loan, desk.quote().borrowed) == (0, 0)
+    assert (order.loan, desk.quote().borrowed) == (D(0), D(0))
 
 
 def test_short_borrows_the_base_currency(desk: Desk) -> None:
     desk.place("SELL", "0.2", side_effect="MARGIN_BUY")
-    assert (desk.base().free, desk.base().borrowed, desk.base().net) == (0, D("0.2"), D("-0.2"))
+    assert (desk.base().free, desk.base().borrowed, desk.base().net) == (D(0), D("0.2"), D("-0.2"))
 
 
 def test_sell_with_auto_repay_pays_the_quote_debt_from_the_proceeds(desk: Desk) -> None:
@@ -62,7 +62,7 @@ def test_repayment_pays_interest_before_principal() -> None:
     desk_.exchange.repay(KEY, BTC, "USDT", D("0.4"))
     assert (desk_.quote().interest, desk_.quote().borrowed) == (D("0.6"), D(1_000))
     desk_.exchange.repay(KEY, BTC, "USDT", D("100.6"))
-    assert (desk_.quote().interest, desk_.quote().borrowed) == (0, D(900))
+    assert (desk_.quote().interest, desk_.quote().borrowed) == (D(0), D(900))
 
 
 def test_interest_is_charged_at_once_and_then_by_the_hour() -> None:
@@ -86,7 +86,7 @@ def test_side_effect_that_does_not_borrow_cannot_sell_what_is_not_there(desk: De
 def test_auto_borrow_repay_borrows_and_repays(desk: Desk) -> None:
     desk.place("SELL", "0.2", side_effect="AUTO_BORROW_REPAY")
     desk.place("BUY", "0.20021", side_effect="AUTO_BORROW_REPAY")
-    assert (desk.base().debt, desk.quote().debt) == (0, 0)
+    assert (desk.base().debt, desk.quote().debt) == (D(0), D(0))
 
 
 def test_borrowing_stops_at_the_leverage(desk: Desk) -> None:
@@ -100,7 +100,7 @@ def test_borrowing_stops_at_the_leverage(desk: Desk) -> None:
 def test_order_that_would_borrow_too_much_changes_nothing(desk: Desk) -> None:
     with refused(-3006):
         desk.place("BUY", "0.9", side_effect="MARGIN_BUY")
-    assert (desk.quote().free, desk.quote().borrowed) == (D(10_000), 0)
+    assert (desk.quote().free, desk.quote().borrowed) == (D(10_000), D(0))
 
 
 @pytest.mark.parametrize(("amount", "code"), [("101", -3015), ("100", -3041)])
@@ -120,7 +120,7 @@ def test_cancelled_order_repays_its_own_loan(desk: Desk) -> None:
     order = desk.place("BUY", "0.3", type="LIMIT", price="50000", side_effect="MARGIN_BUY")
     assert desk.quote().borrowed == D(5_000)
     desk.exchange.cancel(KEY, BTC, order.order_id)
-    assert (desk.quote().borrowed, desk.quote().free) == (0, D(10_000))
+    assert (desk.quote().borrowed, desk.quote().free) == (D(0), D(10_000))
 
 
 def test_cancelled_order_keeps_its_loan_when_told_so(desk: Desk) -> None:
@@ -141,4 +141,4 @@ def test_partly_filled_exit_repays_with_the_part_that_filled(desk: Desk) -> None
 
 def test_pairs_are_isolated_from_each_other(desk: Desk) -> None:
     desk.place("BUY", "0.3", side_effect="MARGIN_BUY")
-    assert (desk.quote("ETHUSDT").borrowed, desk.quote("ETHUSDT").free) == (0, D(10_000))
+    assert (desk.quote("ETHUSDT").borrowed, desk.quote("ETHUSDT").free) == (D(0), D(10_000))

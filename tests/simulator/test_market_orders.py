@@ -74,7 +74,7 @@ def test_market_order_larger_than_the_book_fills_partly_and_expires(desk: Desk) 
     desk.exchange.board.set_depth(BTC, Depth(levels=2, quantity=D("0.02")))
     order = desk.place("SELL", "0.0999")
     assert (order.status, order.executed) == ("EXPIRED", D("0.04"))
-    assert (desk.base().free, desk.base().locked) == (D("0.0599"), 0)
+    assert (desk.base().free, desk.base().locked) == (D("0.0599"), D(0))
 
 
 def test_filled_market_order_does_not_block_its_client_id(desk: Desk) -> None:

@@ -83,4 +83,4 @@ def test_order_of_another_symbol_is_not_found(desk: Desk) -> None:
 def test_withdrawing_more_than_is_free_is_impossible(desk: Desk) -> None:
     desk.place("BUY", "0.1", type="LIMIT", price="50000")
     desk.exchange.set_free(KEY, BTC, "USDT", Decimal(0))
-    assert (desk.quote().free, desk.quote().locked) == (0, Decimal(5_000))
+    assert (desk.quote().free, desk.quote().locked) == (Decimal(0), Decimal(5_000))

@@ -41,13 +41,13 @@ def test_limit_larger_than_the_book_rests_with_the_remainder(desk: Desk) -> None
 def test_immediate_or_cancel_expires_with_what_is_left(desk: Desk) -> None:
     desk.exchange.board.set_depth(BTC, Depth(levels=1, quantity=D("0.04")))
     order = desk.place("BUY", "0.1", type="LIMIT", price="60000.01", time_in_force="IOC")
-    assert (order.status, order.executed, desk.quote().locked) == ("EXPIRED", D("0.04"), 0)
+    assert (order.status, order.executed, desk.quote().locked) == ("EXPIRED", D("0.04"), D(0))
 
 
 def test_fill_or_kill_fills_nothing_when_it_cannot_fill_all(desk: Desk) -> None:
     desk.exchange.board.set_depth(BTC, Depth(levels=1, quantity=D("0.04")))
     order = desk.place("BUY", "0.1", type="LIMIT", price="60000.01", time_in_force="FOK")
-    assert (order.status, order.executed, desk.quote().free) == ("EXPIRED", 0, D(10_000))
+    assert (order.status, order.executed, desk.quote().free) == ("EXPIRED", D(0), D(10_000))
 
 
 def test_limit_maker_that_would_take_is_refused(desk: Desk) -> None:
@@ -60,7 +60,7 @@ def test_resting_stop_locks_the_balance_so_that_nobody_can_sell_it(desk: Desk, k
     desk.place("BUY", "0.1")
     price = {"price": "57000"} if kind == "STOP_LOSS_LIMIT" else {}
     desk.place("SELL", "0.0999", type=kind, stop_price="58000", **price)
-    assert (desk.base().free, desk.base().locked) == (0, D("0.0999"))
+    assert (desk.base().free, desk.base().locked) == (D(0), D("0.0999"))
     with refused(-2010, "insufficient balance"):
         desk.place("SELL", "0.0999", by_hand=True)
 
@@ -128,7 +128,7 @@ def test_client_id_is_free_again_after_a_cancel(desk: Desk) -> None:
 def test_cancel_gives_back_what_was_locked(desk: Desk) -> None:
     order = desk.place("BUY", "0.1", type="LIMIT", price="50000")
     desk.exchange.cancel(KEY, BTC, order.order_id)
-    assert (order.status, desk.quote().free, desk.quote().locked) == ("CANCELED", D(10_000), 0)
+    assert (order.status, desk.quote().free, desk.quote().locked) == ("CANCELED", D(10_000), D(0))
 
 
 def test_cancel_of_a_filled_order_is_unknown_order(desk: Desk) -> None:
