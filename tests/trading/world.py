@@ -1,0 +1,148 @@
+"""A rehearsed world: one account of Robson's on a real simulator, and short words for what happens in it."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import pytest
+import requests
+from pytest_django.fixtures import Settings
+
+from robson.local.simulator import Control, SimulatorProcess
+from tests import factories
+from tests.trading.support import trade_on
+from trading import entry, execution, gateway, services
+from trading.domain.crossover import Signal
+from trading.domain.lifecycle import PositionState
+from trading.domain.types import MarginPair, Side
+from trading.exchange.rest import BinanceMargin
+from trading.execution import Desk
+from trading.models import Account, OrderIntent, Position
+
+SYMBOL = "BTCUSDT"
+PRICE = Decimal(60_000)
+RECV_WINDOW_MS = 700
+BACKEND_TIMEOUT_MS = 300
+READ_TIMEOUT_S = 0.4
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class World:
+    """The simulator, Robson's account on it, and a desk for this thread."""
+
+    simulator: SimulatorProcess
+    account: Account
+    desk: Desk
+
+    @property
+    def control(self) -> Control:
+        return self.simulator.control
+
+    @property
+    def exchange(self) -> BinanceMargin:
+        return gateway.exchange_for(self.account)
+
+    def pair(self, symbol: str = SYMBOL) -> MarginPair:
+        return self.exchange.margin_pairs([symbol])[symbol]
+
+    def orders(self, side: str | None = None) -> list[dict[str, Any]]:
+        """Robson's accepted orders, oldest first."""
+        mine = [order for order in self.control.orders() if not order["by_hand"]]
+        return [order for order in mine if side in {None, order["side"]}]
+
+    def violations(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.control.ledger()["violations"]
+        return found
+
+    def refusals(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.control.ledger()["refusals"]
+        return found
+
+    def sim(self, name: str, **body: Any) -> Any:
+        """A control call that `Control` has no word for."""
+        answer = requests.post(f"{self.simulator.url}/sim/{name}", json=body, timeout=5)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def give_base(self, amount: str, symbol: str = SYMBOL) -> None:
+        """The owner transfers base currency into the pair until this much is free: collateral."""
+        self.sim("account", api_key="demo-key", secret="demo-secret", balances={symbol: {"BTC": amount}})
+
+    def later(self, seconds: float) -> Desk:
+        """A desk of another executor, some time ahead of ours."""
+        ahead = timedelta(seconds=seconds)
+        return replace(self.desk, holder="another", clock=lambda: self.desk.clock() + ahead)
+
+    def armed(self, side: Side = Side.LONG, **fields: Any) -> Position:
+        return factories.core_position(side=side, state=PositionState.ARMED, of=self.account, **fields)
+
+    def enter(self, side: Side = Side.LONG, **fields: Any) -> Position:
+        """An Active position, opened through the protocol itself."""
+        position = self.armed(side, **fields)
+        assert entry.enter(position=position, signal=signal_for(position), desk=self.desk)
+        position.refresh_from_db()
+        assert position.state == PositionState.ACTIVE, position.note
+        return position
+
+    def request_exit(self, position: Position, **details: Any) -> OrderIntent:
+        asked = {"reason": "test", "at": self.desk.clock(), **details}
+        intent = services.request_exit(position=position, **asked)
+        assert intent is not None
+        return intent
+
+    def settle(self, intent: OrderIntent, desk: Desk | None = None) -> OrderIntent:
+        """Execute until there is nothing left to do, waiting for whatever is postponed."""
+        deadline = time.monotonic() + 20
+        while (due := execution.execute(intent.pk, desk or self.desk)) is not None:
+            assert time.monotonic() < deadline, f"{intent} is still {fresh(intent).state}"
+            wait_until_time(due)
+        return fresh(intent)
+
+
+def wait_until_time(due: datetime) -> None:
+    time.sleep(max((due - gateway.utc_now()).total_seconds(), 0.01))
+
+
+def until(condition: Callable[[], Found], *, within_s: float = 20.0) -> Found:
+    """The first true answer of `condition`. Raises AssertionError after `within_s` seconds."""
+    deadline = time.monotonic() + within_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.02)
+    return found
+
+
+def fresh(intent: OrderIntent) -> OrderIntent:
+    return OrderIntent.objects.select_related("slot__account").get(pk=intent.pk)
+
+
+def signal_for(position: Position, price: Decimal = PRICE) -> Signal:
+    return Signal(
+        id=f"{position.pk}:1",
+        symbol=position.slot.symbol,
+        side=position.slot.position_side,
+        candle_close_time_ms=1,
+        price=price,
+        fast=price + 1,
+        slow=price,
+    )
+
+
+@pytest.fixture
+def world(
+    simulator: SimulatorProcess, settings: Settings, monkeypatch: pytest.MonkeyPatch, transactional_db: None
+) -> Iterator[World]:
+    """A fresh exchange at 60,000 with short time-outs, so that unclear outcomes clear up within a second."""
+    trade_on(simulator, settings, monkeypatch)
+    settings.ORDER_RECV_WINDOW_MS = RECV_WINDOW_MS
+    settings.BACKEND_TIMEOUT_MS = BACKEND_TIMEOUT_MS
+    settings.HTTP_TIMEOUT_S = (2.0, READ_TIMEOUT_S)
+    simulator.control.price(SYMBOL, PRICE)
+    account = factories.account()
+    yield World(simulator, account, gateway.desk_for(account))
+    gateway.exchange_for(account).close()
