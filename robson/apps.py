@@ -1,6 +1,14 @@
 from django.apps import AppConfig
+from django.core.checks import Tags, register
 
 
 class RobsonConfig(AppConfig):
     name = "robson"
     verbose_name = "Robson"
+
+    def ready(self) -> None:
+        from robson import checks
+
+        # A bare clone sets nothing in the environment: what looks there runs with `check --deploy` only.
+        register(checks.hosts_belong_together, Tags.security, deploy=True)
+        register(checks.keys_are_there, Tags.database, deploy=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dj_database_url
 
-from robson import env
+from robson import env, metrics
 from robson.local import paths
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -119,7 +119,11 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # Longer than any task may live, so that a redelivery never overlaps its own task.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120, "socket_timeout": 30, "socket_connect_timeout": 2}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 120,
+    "socket_timeout": 30,
+    "socket_connect_timeout": 2,
+}
 # An exit request must not wait for a broker that is away: the sweep and the next poll ask again.
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
@@ -149,7 +153,9 @@ FEE_RATE = env.decimal("ROBSON_FEE_RATE", "0.001")
 POLL_INTERVAL_S = 20
 FEED_AGE_LIMIT_S = env.whole("ROBSON_FEED_AGE_LIMIT_S", 5)
 
-METRICS_DIR = Path(env.text("PROMETHEUS_MULTIPROC_DIR") or paths.data_dir() / "metrics")
+METRICS_DIR = Path(env.text("PROMETHEUS_MULTIPROC_DIR") or paths.private_dir("metrics"))
+# Before any module makes a metric: settings are read first in every process.
+metrics.share_through(METRICS_DIR)
 
 # Tests set it: an exchange call inside a transaction raises. In production it is logged as an error instead,
 # since refusing to send an exit would be worse.

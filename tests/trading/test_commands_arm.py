@@ -46,8 +46,10 @@ def test_arm_with_nothing_but_a_symbol_arms_a_long_with_the_account_defaults() -
     factories.account(capital=500, risk_percent=2)
     said("arm", "BTCUSDT")
     position = Position.objects.get()
-    assert (position.state, position.slot.side, position.capital) == (PositionState.ARMED, Side.LONG, 500)
-    assert (position.risk_percent, position.fast_period, position.slow_period) == (2, 9, 21)
+    assert (position.state, position.slot.side) == (PositionState.ARMED, Side.LONG)
+    assert position.capital == 500
+    assert position.risk_percent == 2
+    assert (position.fast_period, position.slow_period) == (9, 21)
 
 
 def test_the_first_arm_makes_the_first_account() -> None:
@@ -91,8 +93,8 @@ def test_every_option_of_arm_reaches_the_position() -> None:
     said("arm", "btcusdt", "--side", "short", "--capital", "900", "--risk", "0.5", *averages, *stop)
     position = Position.objects.get()
     assert str(position.slot.key) == "main:isolated_margin:BTCUSDT:short"
-    terms = (position.capital, str(position.risk_percent), position.fast_period, position.slow_period)
-    assert terms == (900, "0.500", 5, 30)
+    assert (str(position.capital), str(position.risk_percent)) == ("900.000000000000", "0.500")
+    assert (position.fast_period, position.slow_period) == (5, 30)
     assert (position.interval, position.stop_kind, position.stop_value) == ("1h", "distance", 700)
     assert (position.activation_price, position.trailing_bps) == (59000, 150)
 

@@ -1,0 +1,13 @@
+"""Pages are served as on a machine where `collectstatic` has run."""
+
+from pathlib import Path
+
+import pytest
+from pytest_django.fixtures import Settings
+
+
+@pytest.fixture(autouse=True)
+def static_files(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("static")
+    settings.STATIC_ROOT = str(folder)
+    return folder

@@ -1,0 +1,111 @@
+"""`robson positions`: Core's and the owner's own, and who protects them."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from pytest_django import DjangoAssertNumQueries
+
+from robson.holdings import holdings
+from safetynet.models import Exemption
+from tests import factories
+from trading.domain.lifecycle import GuardState, PositionState
+from trading.domain.types import Side
+
+pytestmark = pytest.mark.django_db
+
+
+def said(*arguments: str) -> str:
+    out = StringIO()
+    call_command("positions", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def line_of(text: str, symbol: str) -> str:
+    return next(line for line in text.splitlines() if symbol in line)
+
+
+def exempt(symbol: str, until: datetime) -> Exemption:
+    return Exemption.objects.create(slot=factories.slot(symbol), reason="long-term bag", until=until)
+
+
+def test_with_nothing_there_it_tells_how_to_arm() -> None:
+    text = said()
+    assert "Nothing is armed, open or guarded." in text
+    assert "robson arm BTCUSDT" in text
+
+
+def test_core_and_guarded_positions_stand_in_one_list() -> None:
+    factories.core_position("BTCUSDT")
+    factories.guard("ETHUSDT", Side.SHORT, entry="2000", quantity="0.5")
+    text = said()
+    core, guard = line_of(text, "BTCUSDT"), line_of(text, "ETHUSDT")
+    for part in ("long", "active", "0.01", "60000", "58800", "1200 (2.00 %)", "Core, trailing stop"):
+        assert part in core
+    for part in ("short", "guarding", "0.5", "2000", "2040", "40 (2.00 %)", "Safety Net, fixed stop"):
+        assert part in guard
+
+
+def test_an_armed_position_shows_no_price_it_does_not_have() -> None:
+    factories.core_position(state=PositionState.ARMED)
+    assert "waiting for a crossover" in line_of(said(), "BTCUSDT")
+    (one,) = json.loads(said("--json"))
+    assert (one["entry_price"], one["stop_price"], one["quantity"]) == (None, None, None)
+
+
+def test_an_exempt_guard_is_shown_as_protected_by_nobody() -> None:
+    factories.guard("ETHUSDT")
+    exempt("ETHUSDT", datetime.now(UTC) + timedelta(hours=1))
+    line = line_of(said(), "ETHUSDT")
+    assert "nobody: exempt until" in line
+    assert "long-term bag" in line
+
+
+def test_an_exemption_that_is_over_protects_again() -> None:
+    factories.guard("ETHUSDT")
+    started = datetime.now(UTC) - timedelta(hours=2)
+    Exemption.objects.create(
+        slot=factories.slot("ETHUSDT"), reason="x", created_at=started, until=started + timedelta(hours=1)
+    )
+    assert "Safety Net, fixed stop" in line_of(said(), "ETHUSDT")
+
+
+def test_a_position_in_error_is_not_hidden() -> None:
+    factories.core_position(state=PositionState.ERROR)
+    assert "nobody: look at it" in line_of(said(), "BTCUSDT")
+
+
+def test_what_ended_is_shown_only_on_demand() -> None:
+    ended = datetime.now(UTC)
+    factories.core_position(
+        state=PositionState.CLOSED, closed_at=ended, exit_price=61000, realised_pnl=10, exit_reason="stop"
+    )
+    factories.guard("ETHUSDT", state=GuardState.CLOSED, closed_at=ended, end_reason="closed by hand")
+    assert "Nothing is armed" in said()
+    text = said("--all")
+    assert "61000" in line_of(text, "BTCUSDT")
+    assert "closed by hand" in line_of(text, "ETHUSDT")
+
+
+def test_a_pause_of_entries_is_told() -> None:
+    factories.account(entries_paused=True)
+    assert "Entries are paused on main" in said()
+
+
+def test_one_account_can_be_chosen() -> None:
+    factories.core_position("BTCUSDT", of=factories.account("main"))
+    factories.core_position("ETHUSDT", of=factories.account("second"))
+    assert [one["symbol"] for one in json.loads(said("--json", "--account", "second"))] == ["ETHUSDT"]
+
+
+def test_the_number_of_queries_does_not_grow_with_the_positions(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    main = factories.account()
+    for number in range(30):
+        factories.core_position(f"C{number}USDT")
+        factories.guard(f"G{number}USDT")
+    with django_assert_num_queries(4):
+        assert len(holdings([main], now=datetime.now(UTC))) == 60
