@@ -15,7 +15,7 @@ from simulator.market.series import MAX_CANDLES, SymbolCandles
 from simulator.market.trades import FIRST_TRADE_ID, TradePrint
 from simulator.symbols import SymbolInfo
 
-TAPE_KEPT = 10_000
+TAPE_KEPT = 5_000
 DEFAULT_NOTIONAL = Decimal(250)
 # Update ids of the book are numbers of another range, so that nobody can mistake one for a trade id.
 _FIRST_UPDATE_ID = 50_000_000

@@ -365,9 +365,10 @@ async def test_address_with_too_many_connections_is_refused() -> None:
         assert refused.value.status == 429
 
 
-async def test_large_frames_arrive_whole(stopped: Server) -> None:
-    socket = await stopped.connect("/ws/!miniTicker@arr")
-    tick(stopped, 1_000)
-    text = await socket.receive_str(timeout=PATIENCE_S)
-    assert len(text) > 126
-    assert len(json.loads(text)) == len(stopped.board.catalog)
+@pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, 200_000])
+async def test_frames_of_every_length_arrive_whole(server: Server, length: int) -> None:
+    socket = await server.connect("/ws")
+    (connection,) = server.streams.hub.connections
+    connection.send_text(b"x" * length)
+    assert await socket.receive_str(timeout=PATIENCE_S) == "x" * length
+    assert (await ask(socket, "LIST_SUBSCRIPTIONS"))["result"] == []
