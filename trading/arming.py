@@ -1,7 +1,7 @@
 """Arming and disarming: everything that can be refused is refused before anything is written."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,12 +14,11 @@ from trading.domain.events import EventKind
 from trading.domain.lifecycle import MANAGED_STATES, PositionState
 from trading.domain.rounding import to_wire
 from trading.domain.sizing import position_size
-from trading.domain.stops import StopKind, StopPolicy, stop_distance
-from trading.domain.types import Side, SymbolRules
+from trading.domain.stops import StopPolicy, stop_distance
+from trading.domain.types import Candle, Side, SymbolRules
 from trading.exchange.errors import ExchangeError, Refused
 from trading.exchange.port import Exchange
 from trading.models import Account, Position, Slot
-from trading.models.intent import Purpose
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +33,7 @@ class DisarmRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmOrder:
-    """What the owner asks for. None takes the account's default. Capital in quote currency, risk in percent."""
+    """What the owner asks for; None takes the account's default. Capital in quote currency, risk in %."""
 
     symbol: str
     side: Side = Side.LONG
@@ -43,7 +42,7 @@ class ArmOrder:
     fast_period: int = 9
     slow_period: int = 21
     interval: str = "15m"
-    stop: StopPolicy = StopPolicy()
+    stop: StopPolicy = field(default_factory=StopPolicy)
     activation_price: Decimal | None = None
     trailing_bps: int | None = None
 
@@ -112,7 +111,7 @@ def arm(*, account: Account, order: ArmOrder, exchange: Exchange, at: datetime) 
 
 
 def disarm(*, position: Position, reason: str, at: datetime) -> None:
-    """Take an armed position back. Raises DisarmRefused once it has entered: then it must be closed instead."""
+    """Take an armed position back. Raises DisarmRefused once it has entered: then it must be closed."""
     disarmed = position.state == PositionState.ARMED and journal.advance(
         position, PositionState.CANCELLED, at=at, data={"reason": reason}, note=reason[:255], closed_at=at
     )
@@ -135,7 +134,7 @@ def _tradable(symbol: str, exchange: Exchange) -> SymbolRules:
     return rules
 
 
-def _candles(order: ArmOrder, symbol: str, exchange: Exchange) -> list[object]:
+def _candles(order: ArmOrder, symbol: str, exchange: Exchange) -> list[Candle]:
     needed = order.stop.candles_needed
     return list(exchange.candles(symbol, order.interval, limit=needed * 4)) if needed else []
 

@@ -16,12 +16,12 @@ _listeners: dict[type[Fact], list[Callable[..., None]]] = defaultdict(list)
 
 
 def subscribe(kind: type[FactType], listener: Callable[[FactType], None]) -> None:
-    """Call `listener` with every fact of this kind that this process publishes. Subscribing twice is once."""
+    """Call `listener` with every fact of this kind that this process publishes; subscribing twice is once."""
     if listener not in _listeners[kind]:
         _listeners[kind].append(listener)
 
 
 def publish(fact: Fact) -> None:
-    """Deliver `fact` once the surrounding transaction is committed; a listener's error is logged, not raised."""
+    """Deliver `fact` once the surrounding transaction is committed; a listener's error is only logged."""
     for listener in _listeners[type(fact)]:
         transaction.on_commit(partial(listener, fact), robust=True)

@@ -1,4 +1,4 @@
-"""What happens to a Core position after its entry: trail, exit, settle. Each verb commits, or changes nothing."""
+"""What happens to a Core position after its entry: trail, exit, settle. A verb commits or changes nothing."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from trading.domain.events import CorePositionClosed, CorePositionOpened, EventK
 from trading.domain.lifecycle import PositionState
 from trading.domain.stops import StopKind, StopPolicy, stop_distance
 from trading.domain.trailing import TrailingStop, stop_for
-from trading.domain.types import MarginPair, Side, Venue
+from trading.domain.types import MarginPair, Side
 from trading.execution import Desk
 from trading.models import Account, OrderIntent, Position
 from trading.models.intent import Owner, Purpose
@@ -29,7 +29,7 @@ def register_settlement() -> None:
     execution.register_settlement(Owner.OPERATOR, settle)
 
 
-# Trail -------------------------------------------------------------------------------------------------------
+# Trail ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Progress:
 
 
 def save_progress(*, batch: Iterable[Progress], at: datetime) -> None:
-    """Persist extremes and stops that moved. Positions that left Active, or are further already, stay as they are."""
+    """Persist extremes and stops that moved. A position that left Active, or is further, stays as it is."""
     with transaction.atomic():
         for progress in batch:
             saved = Position.objects.filter(
@@ -70,7 +70,7 @@ def _announce_stop(progress: Progress, at: datetime) -> None:
     )
 
 
-# Exit --------------------------------------------------------------------------------------------------------
+# Exit -------------------------------------------------------------------------------------------------------
 
 
 def request_exit(
@@ -87,9 +87,10 @@ def request_exit(
     """
     try:
         with journal.atomic(position):
-            return _claim_exit(position, reason, at, trigger_price, owner)
+            return _claim_exit(position, reason=reason, at=at, trigger_price=trigger_price, owner=owner)
     except execution.SlotBusy as busy:
-        return _not_claimed(position, busy)
+        _not_claimed(position, busy)
+        return None
 
 
 def exit_now(
@@ -101,19 +102,27 @@ def exit_now(
     stop: TrailingStop | None = None,
     read_pair: Callable[[], MarginPair] | None = None,
 ) -> OrderIntent | None:
-    """The same, executed at once by the caller: claim and first attempt are one commit, then the order goes out.
+    """The same, executed at once: claim and first attempt are one commit, then the order goes out.
 
-    `stop` is the trailing stop as the caller last saw it; `read_pair` gives the exchange's holding if a read of it was started before. Comes back with the intent in
-    whatever state it then has; None as in `request_exit`.
+    `stop` is the trailing stop as the caller last saw it; `read_pair` gives the exchange's holding if a read
+    of it is under way. Comes back with the intent in whatever state it then has; None as in `request_exit`.
     """
     try:
         with journal.atomic(position):
-            intent = _claim_exit(position, reason, desk.clock(), trigger_price, Owner.CORE, stop)
+            intent = _claim_exit(
+                position,
+                reason=reason,
+                at=desk.clock(),
+                trigger_price=trigger_price,
+                owner=Owner.CORE,
+                stop=stop,
+            )
             if intent is None:
                 return None
             attempt = execution.begin_attempt(intent, desk)
     except execution.SlotBusy as busy:
-        return _not_claimed(position, busy)
+        _not_claimed(position, busy)
+        return None
     execution.run_attempt(attempt, desk, read_pair)
     intent.refresh_from_db()
     return intent
@@ -121,6 +130,7 @@ def exit_now(
 
 def _claim_exit(
     position: Position,
+    *,
     reason: str,
     at: datetime,
     trigger_price: Decimal | None,
@@ -171,13 +181,14 @@ def panic(*, account: Account, reason: str, at: datetime) -> list[OrderIntent]:
     return [intent for intent in requested if intent is not None]
 
 
-# Settle ------------------------------------------------------------------------------------------------------
+# Settle -----------------------------------------------------------------------------------------------------
 
 
 def settle(intent: OrderIntent, base_asset: str, at: datetime) -> None:
     """End of an intent on a Core position, inside the transaction that records it."""
     position = intent.position
-    assert position is not None, "Core's intents always name their position"
+    if position is None:
+        raise ValueError(f"{intent} of {intent.owner} names no position")
     if intent.purpose == Purpose.ENTRY:
         _settle_entry(position, intent, base_asset, at)
     else:
@@ -210,7 +221,7 @@ def _settle_entry(position: Position, intent: OrderIntent, base_asset: str, at: 
         opened_at=at,
         binance_position_id=order_id,
     )
-    bus.publish(CorePositionOpened(binance_position_id=order_id, **_identity(position)))
+    bus.publish(_opened(position, order_id))
     log.info("%s: entered %s at %s, stop %s", position, quantity, price, stop.stop)
 
 
@@ -243,7 +254,7 @@ def _settle_exit(position: Position, intent: OrderIntent, base_asset: str, at: d
         realised_pnl=profit,
         closed_at=at,
     )
-    bus.publish(CorePositionClosed(**_identity(position)))
+    bus.publish(_closed(position))
     log.info("%s: closed at %s (%s), profit %s", position, price, reason, profit)
 
 
@@ -255,15 +266,27 @@ def _profit(position: Position, exit_intent: OrderIntent, base_asset: str) -> De
     quote_asset = position.slot.symbol.removeprefix(base_asset)
     paid = sum((fills.commission_in(intent, quote_asset) for intent in (entry, exit_intent)), ZERO)
     flow = exit_intent.executed_quote - entry.executed_quote
-    return (flow if position.slot.position_side is Side.LONG else -flow) - paid
+    return Decimal(flow if position.slot.position_side is Side.LONG else -flow) - paid
 
 
-def _identity(position: Position) -> dict[str, object]:
-    slot = position.slot
-    return {
-        "position_id": str(position.pk),
-        "symbol": slot.symbol,
-        "side": slot.position_side,
-        "account": slot.account.name,
-        "venue": Venue(slot.venue),
-    }
+def _opened(position: Position, order_id: str) -> CorePositionOpened:
+    slot = position.slot.key
+    return CorePositionOpened(
+        position_id=str(position.pk),
+        symbol=slot.symbol,
+        side=slot.side,
+        binance_position_id=order_id,
+        account=slot.account,
+        venue=slot.venue,
+    )
+
+
+def _closed(position: Position) -> CorePositionClosed:
+    slot = position.slot.key
+    return CorePositionClosed(
+        position_id=str(position.pk),
+        symbol=slot.symbol,
+        side=slot.side,
+        account=slot.account,
+        venue=slot.venue,
+    )

@@ -1,4 +1,4 @@
-"""The consumer process: prices, detectors and trailing stops in one event loop; everything that waits in lanes.
+"""The consumer process: prices, detectors and trailing stops in one event loop, all that waits in lanes.
 
 `market`   what watches each symbol, as plain calls: no I/O
 `loading`  what is read from the database and the exchange before a watch begins

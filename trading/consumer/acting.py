@@ -31,7 +31,7 @@ ENTRY_TRIES = 6
 
 
 class Acting:
-    """Starts what the market asks for and sees it through. Lives in the event loop; the work is in the lanes."""
+    """Starts what the market asks for and sees it through: from the event loop, in the lanes."""
 
     def __init__(self, lanes: Lanes, *, changed: Callable[[], None]) -> None:
         self._lanes = lanes

@@ -1,4 +1,4 @@
-"""Is the feed alive? Judged per symbol by data, never by a connection that stands or a subscription that was ACKed."""
+"""Is the feed alive? Judged per symbol by its data, never by a connection or an acknowledged subscription."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ class FeedAge:
     """When each symbol's stream last delivered. Times in seconds of one monotonic clock.
 
     A symbol whose data is older than `limit_s` is stale: REST prices take over. It is trusted again once its
-    stream has delivered for `hold_down_s` without another such silence, so that a flapping stream does not decide.
+    stream has delivered for `hold_down_s` without another such silence: a flapping stream does not decide.
     """
 
     limit_s: float

@@ -46,7 +46,7 @@ class Lane:
 
 
 class Lanes:
-    """A few lanes for exits and entries, each with a reader beside it; one for bookkeeping, one for loading."""
+    """A few lanes for exits and entries, each with a reader beside it; one for books, one for loading."""
 
     def __init__(self, count: int = 4) -> None:
         self.acting = [Lane(f"acting-{number}") for number in range(count)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from trading.domain.crossover import CrossoverDetector, Signal
-from trading.domain.trailing import TrailingStop, on_price
+from trading.domain.trailing import on_price
 from trading.domain.types import Candle, Side, Tick
 from trading.models import Position
 from trading.services import Progress
@@ -119,7 +119,7 @@ class Market:
         self.symbols: dict[str, SymbolState] = {}
 
     def on_tick(self, tick: Tick) -> None:
-        """One price. Unwatched symbols, prices not above zero and prices older than the last one are dropped."""
+        """One price. Without a watch, not above zero or older than the last one, it is dropped."""
         state = self.symbols.get(tick.symbol)
         if state is None or tick.price <= ZERO:
             return
@@ -157,7 +157,7 @@ class Market:
         self.symbols.setdefault(symbol, SymbolState(symbol)).loading += 1
 
     def add_stop(self, watch: StopWatch, replayed: Iterable[Tick] = ()) -> None:
-        """Begin to watch: first what the exchange says happened meanwhile, then what came in while it was asked."""
+        """Begin to watch: first what happened meanwhile, then what came in while that was asked."""
         state = self.symbols[watch.position.slot.symbol]
         newest = 0
         for tick in [*replayed, *state.held_back]:

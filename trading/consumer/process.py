@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -36,7 +37,7 @@ HOLD_DOWN_S = 10.0
 
 
 class Consumer:
-    """Owns prices, detectors and trailing stops; asks `trading.services` and `trading.entry` for everything else."""
+    """Owns prices, detectors and trailing stops; asks `services` and `entry` for everything else."""
 
     def __init__(self) -> None:
         self.lanes = Lanes()
@@ -164,7 +165,7 @@ class Consumer:
         for symbol in recovered:
             log.warning("%s: the stream is healthy again", symbol)
         for symbol in sorted(self.feed.stale):
-            tick = await self.lanes.loading.run(lambda symbol=symbol: _price(symbol))
+            tick = await self.lanes.loading.run(partial(_price, symbol))
             if tick is not None:
                 self.market.on_tick(tick)
 

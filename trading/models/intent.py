@@ -110,12 +110,12 @@ class OrderIntent(models.Model):
     def average_price(self) -> Decimal | None:
         """In quote currency; None while nothing is executed or its price is not known yet."""
         if self.executed_quantity and self.executed_quote:
-            return self.executed_quote / self.executed_quantity
+            return Decimal(self.executed_quote / self.executed_quantity)
         return None
 
 
 class OrderAttempt(models.Model):
-    """One request that was, or may have been, sent. Failed attempts are history: the next one is a new row."""
+    """One request that was, or may have been, sent. Failed attempts are history: the next is a new row."""
 
     intent = models.ForeignKey(OrderIntent, on_delete=models.PROTECT, related_name="attempts")
     number = models.PositiveIntegerField()

@@ -104,7 +104,8 @@ class Position(models.Model):
     @property
     def trailing(self) -> TrailingStop:
         """The stop engine's state as last persisted. Only for a position that has been filled."""
-        assert self.distance is not None
+        if self.distance is None:
+            raise ValueError(f"{self} has not been filled: it has no stop yet")
         return TrailingStop(
             side=self.slot.position_side,
             distance=None if self.trailing_bps else self.distance,
