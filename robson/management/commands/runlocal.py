@@ -2,13 +2,11 @@
 
 import json
 import os
-import shutil
 import signal
 import sys
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -123,13 +121,9 @@ def _services(addresses: Addresses) -> list[commands.Service]:
 
 
 def _environment(addresses: Addresses) -> dict[str, str]:
-    # Counters of processes that are gone would be added to those of the new ones.
-    shutil.rmtree(settings.METRICS_DIR, ignore_errors=True)
-    settings.METRICS_DIR.mkdir(mode=0o700, parents=True)
     return {
         **os.environ,
         **(addresses.simulator.environment() if addresses.simulator else {}),
-        "PROMETHEUS_MULTIPROC_DIR": str(settings.METRICS_DIR),
         "FLOWER_BASIC_AUTH": _flower_login(),
     }
 
