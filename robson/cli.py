@@ -1,13 +1,29 @@
 """The two command lines: `manage.py`, and `robson` for its owner."""
 
+import difflib
 import os
 import signal
 import sys
 from types import FrameType
 
-from django.core.management import execute_from_command_line
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line, get_commands
 
 from robson.local import servers
+from robson.local.locks import LockTimeoutError
+from robson.local.postgres import PostgresError
+from robson.local.redis import RedisError
+
+OWNER_COMMANDS = {
+    "positions": "what is armed, open or guarded, and who protects it",
+    "arm": "arm a symbol: its next crossover opens a position with a trailing stop",
+    "disarm": "take an armed position back",
+    "panic": "close Core's positions at market, disarm the rest, pause entries",
+    "resume": "allow entries again",
+    "safetynet": "what the Safety Net guards and skips, and its last poll",
+    "exempt": "take a symbol out of the Safety Net for a while",
+    "poll": "let the Safety Net look now",
+}
 
 # These look at code and settings only.
 _WITHOUT_SERVERS = {"help", "version", "check", "collectstatic", "diffsettings", "findstatic", "makemessages"}
@@ -30,8 +46,36 @@ def manage() -> None:
 
 
 def main() -> None:
-    """The `robson` command: `robson positions` is `manage.py positions`."""
-    manage()
+    """The `robson` command: `robson positions` is `manage.py positions`, and its help is for the owner."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "robson.settings")
+    name = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if name in {"--help", "-h"} or sys.argv[1:] == ["help"]:
+        print(_overview())
+        return
+    try:
+        if not name.startswith("-") and name not in OWNER_COMMANDS and name not in get_commands():
+            sys.exit(_unknown(name))
+        manage()
+    except (ImproperlyConfigured, PostgresError, RedisError, LockTimeoutError) as error:
+        print(f"robson: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _overview() -> str:
+    width = max(map(len, OWNER_COMMANDS))
+    lines = [f"  robson {name:<{width}}  {what}" for name, what in OWNER_COMMANDS.items()]
+    head = "Robson guards your positions on Binance: a trailing stop for its own, a safety net for yours."
+    return "\n".join(
+        [head, "", *lines, "", "`robson COMMAND --help` explains one. `make run` starts everything."]
+    )
+
+
+def _unknown(name: str) -> int:
+    known = [*OWNER_COMMANDS, *get_commands()]
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    advice = f"Did you mean `robson {close[0]}`?" if close else "`robson --help` lists the commands."
+    print(f"robson: there is no command {name!r}. {advice}", file=sys.stderr)
+    return 2
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

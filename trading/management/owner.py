@@ -4,6 +4,7 @@ import argparse
 import getpass
 import io
 import json
+import logging
 from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
@@ -34,6 +35,12 @@ class OwnerCommand(BaseCommand):
         self.arguments(parser)
         parser.add_argument("--account", metavar="NAME", help="which account, where there are several")
         parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """On a terminal the answer is what counts; log lines of routine work would bury it."""
+        for name in ("trading", "safetynet", "robson"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        super().run_from_argv(argv)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:

@@ -121,7 +121,7 @@ def _prospect(account: Account, order: ArmOrder, expected: Preview) -> list[str]
         f"entry   when {averages} on closed {order.interval} candles",
         f"size    {to_wire(expected.quantity)} at the present price of {to_wire(expected.price)}",
         f"stop    {_price(expected.stop_price)}, {_price(expected.distance)} away, then trailing",
-        f"loss    {expected.loss_at_stop:.2f} at the stop, fees included, out of {capital} (account {account.name})",
+        f"loss    {expected.loss_at_stop:.2f} at the stop, fees included, out of {capital} ({account.name})",
     ]
 
 
