@@ -1,7 +1,6 @@
 """Core and the Safety Net on one account: each protects its own, and nothing is closed twice."""
 
 import logging
-from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -12,8 +11,9 @@ from prometheus_client import REGISTRY
 from robson.local.simulator import SimulatorProcess
 from safetynet.domain import Ownership
 from safetynet.models import GuardedPosition
-from safetynet.services import PollReport, is_core_managed
+from safetynet.services import is_core_managed
 from tests import factories
+from tests.safetynet.support import Poll
 from trading import bus
 from trading.domain.events import CorePositionClosed, CorePositionOpened
 from trading.domain.lifecycle import GuardState, PositionState
@@ -21,8 +21,6 @@ from trading.domain.types import Side, Venue
 from trading.models import Account
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-Poll = Callable[[], PollReport]
 
 
 def counted(name: str, **labels: str) -> float:
@@ -57,15 +55,15 @@ def test_is_core_managed_returns_false_for_manual_position(account: Account) -> 
 def test_exclusion_set_updated_on_core_position_opened_event(
     account: Account, redis_client: redis.Redis
 ) -> None:
-    slot = {"symbol": "BTCUSDT", "side": Side.LONG, "account": "main", "venue": Venue.ISOLATED_MARGIN}
+    slot = ("BTCUSDT", Side.LONG)
 
     with transaction.atomic():
-        bus.publish(CorePositionOpened(position_id="7", binance_position_id="1001", **slot))
+        bus.publish(CorePositionOpened("7", *slot, "1001", "main", Venue.ISOLATED_MARGIN))
         assert redis_client.smembers("core_exclusion_set:main") == set(), "before the commit"
     assert redis_client.smembers("core_exclusion_set:main") == {"main:isolated_margin:BTCUSDT:long"}
 
     with transaction.atomic():
-        bus.publish(CorePositionClosed(position_id="7", **slot))
+        bus.publish(CorePositionClosed("7", *slot, "main", Venue.ISOLATED_MARGIN))
     assert redis_client.smembers("core_exclusion_set:main") == set()
 
 

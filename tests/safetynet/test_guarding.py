@@ -1,0 +1,228 @@
+"""A manual position from its opening to its end, as the poll follows it on a real exchange process."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from robson.local.simulator import SimulatorProcess
+from safetynet import services
+from safetynet.models import GuardedPosition, PollState
+from tests import factories
+from tests.safetynet.support import (
+    Poll,
+    approximately,
+    deposit,
+    kinds,
+    live_guard,
+    our_orders,
+    owe_without_a_trade,
+)
+from trading.domain.lifecycle import GuardState
+from trading.execution import Desk
+from trading.models import Account, Event
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_entry_size_and_stop_come_from_the_trades(poll: Poll, market: SimulatorProcess) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    market.control.price("BTCUSDT", "61000")
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+
+    poll()
+
+    guard = live_guard()
+    assert approximately(guard.entry_price, "60500")
+    assert guard.quantity == Decimal("0.01998"), "less the commission that was kept in BTC"
+    assert guard.stop_price == guard.entry_price * Decimal("0.98")
+    assert not guard.entry_is_provisional
+    assert kinds() == ["guard.opened"]
+
+
+def test_the_accounts_own_distance_is_used(poll: Poll, market: SimulatorProcess, account: Account) -> None:
+    Account.objects.filter(pk=account.pk).update(safety_stop_percent=Decimal(5))
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+
+    poll()
+
+    assert live_guard().stop_price == live_guard().entry_price * Decimal("0.95")
+
+
+def test_buying_more_by_hand_recomputes_the_stop_and_says_so(poll: Poll, market: SimulatorProcess) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    poll()
+    before = live_guard()
+    market.control.price("BTCUSDT", "62000")
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+
+    report = poll()
+
+    after = live_guard()
+    assert (after.pk, report.recomputed) == (before.pk, 1)
+    assert approximately(after.entry_price, "61000")
+    assert after.stop_price == after.entry_price * Decimal("0.98")
+    event = Event.objects.get(kind="guard.recomputed")
+    assert Decimal(event.data["stop_before"]) == before.stop_price
+    assert Decimal(event.data["stop"]) == after.stop_price
+
+
+def test_selling_a_part_by_hand_leaves_the_stop_where_it_was(poll: Poll, market: SimulatorProcess) -> None:
+    market.control.trade("BUY", "0.02", symbol="BTCUSDT")
+    poll()
+    before = live_guard()
+    market.control.price("BTCUSDT", "62000")
+    market.control.trade("SELL", "0.01", symbol="BTCUSDT")
+
+    poll()
+
+    after = live_guard()
+    assert after.pk == before.pk
+    assert after.quantity == before.quantity - Decimal("0.01")
+    assert after.stop_price == before.stop_price
+    assert kinds() == ["guard.opened", "guard.recomputed"]
+
+
+def test_a_position_closed_by_hand_ends_its_guard_with_evidence(poll: Poll, market: SimulatorProcess) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    poll()
+    market.control.price("BTCUSDT", "61000")
+    market.control.trade("SELL", "all", symbol="BTCUSDT")
+
+    report = poll()
+
+    guard = GuardedPosition.objects.get()
+    assert (guard.state, guard.end_reason, report.closed) == (GuardState.CLOSED, "closed by hand", 1)
+    assert guard.exit_price is not None
+    assert approximately(guard.exit_price, "61000")
+    assert our_orders(market) == []
+
+
+def test_closed_and_reopened_between_polls_is_another_episode(poll: Poll, market: SimulatorProcess) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    poll()
+    first = live_guard()
+    market.control.trade("SELL", "all", symbol="BTCUSDT")
+    market.control.price("BTCUSDT", "64000")
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+
+    poll()
+
+    second = live_guard()
+    first.refresh_from_db()
+    assert (first.state, first.end_reason) == (GuardState.CLOSED, "closed by hand")
+    assert second.pk != first.pk
+    assert approximately(second.entry_price, "64000")
+
+
+def test_turning_a_long_into_a_short_by_hand_closes_one_guard_and_opens_another(
+    poll: Poll, market: SimulatorProcess
+) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    poll()
+    market.control.trade("SELL", "all", symbol="BTCUSDT")
+    market.control.trade("SELL", "0.01", symbol="BTCUSDT")
+
+    report = poll()
+
+    assert (report.closed, report.opened) == (1, 1)
+    assert str(live_guard().slot) == "BTCUSDT Short"
+
+
+def test_collateral_is_not_a_position(poll: Poll, market: SimulatorProcess) -> None:
+    deposit(market, "BTCUSDT", "BTC", "1")
+
+    assert poll().opened == 0
+    assert not GuardedPosition.objects.exists()
+
+
+def test_only_what_trades_explain_is_guarded_beside_collateral(poll: Poll, market: SimulatorProcess) -> None:
+    deposit(market, "BTCUSDT", "BTC", "1")
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+
+    poll()
+
+    assert live_guard().quantity == Decimal("0.00999")
+
+
+def test_dust_is_not_a_position(poll: Poll, market: SimulatorProcess) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    market.control.trade("SELL", "0.00995", symbol="BTCUSDT")
+
+    assert poll().opened == 0
+
+
+def test_a_debt_that_no_trade_explains_is_guarded_from_the_present_price(
+    poll: Poll, market: SimulatorProcess, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    owe_without_a_trade(market, "ETHUSDT", "ETH", "0.5")
+
+    poll()
+
+    guard = live_guard()
+    assert (str(guard.slot), guard.entry_is_provisional) == ("ETHUSDT Short", True)
+    assert guard.entry_price == Decimal(3000)
+    assert guard.stop_price == Decimal(3060)
+    assert "the trades do not tell the entry price of ETHUSDT Short" in caplog.text
+
+
+def test_a_provisional_entry_does_not_follow_the_price(poll: Poll, market: SimulatorProcess) -> None:
+    owe_without_a_trade(market, "ETHUSDT", "ETH", "0.5")
+    poll()
+    market.control.price("ETHUSDT", "3050")
+    deposit(market, "ETHUSDT", "USDT", "20000")
+
+    poll()
+
+    assert live_guard().stop_price == Decimal(3060)
+
+
+def test_a_missing_position_without_a_trade_gets_a_second_look(
+    poll: Poll, market: SimulatorProcess, account: Account, desk: Desk
+) -> None:
+    factories.guard("BTCUSDT", quantity="0.01", last_seen_at=desk.clock())
+
+    assert poll().closed == 0
+    assert live_guard().state == GuardState.GUARDING
+
+    later = replace(desk, clock=lambda: desk.clock() + timedelta(seconds=40))
+    assert services.poll(account, later).closed == 1
+    assert GuardedPosition.objects.get().end_reason == "gone without a trade"
+
+
+@pytest.mark.parametrize("path", ["/sapi/v1/margin/isolated/account", "/api/v3/ticker/price"])
+def test_a_failed_query_is_not_flat(
+    poll: Poll, market: SimulatorProcess, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    poll()
+    market.control.fault("http_status", path=path, status=500)
+
+    report = poll()
+
+    assert len(report.failures) == 1
+    assert live_guard().state == GuardState.GUARDING
+    assert PollState.objects.get().failures_in_a_row == 1
+    assert "the poll of main failed" in caplog.text
+
+    market.control.clear_faults()
+    assert poll().failures == []
+    assert PollState.objects.get().failures_in_a_row == 0
+
+
+def test_trades_that_cannot_be_read_leave_the_old_stop_in_force(poll: Poll, market: SimulatorProcess) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    poll()
+    before = live_guard()
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    market.control.trade("SELL", "0.5", symbol="ETHUSDT")
+    market.control.fault("http_status", path="/sapi/v1/margin/myTrades", symbol="BTCUSDT", status=500)
+    market.control.price("BTCUSDT", "50000")
+
+    report = poll()
+
+    assert report.exits_requested == [before.pk]
+    assert (report.opened, len(report.failures)) == (1, 1), "the other position is guarded nevertheless"
+    guard = GuardedPosition.objects.get(pk=before.pk)
+    assert (guard.stop_price, guard.quantity) == (before.stop_price, before.quantity)
