@@ -25,7 +25,6 @@ def build(exchange: Exchange) -> web.Application:
     app.add_routes([route(desk, endpoint) for endpoint in ENDPOINTS])
     app.add_routes(public.routes(exchange.board, exchange.catalog, exchange.clock))
     app.add_routes(control.routes(desk))
-    # The market streams answer anything below /ws/, so the WebSocket API comes first.
     app.add_routes(users.routes())
     app.add_routes(market.routes())
     app.on_shutdown.extend([users.close, market.close])

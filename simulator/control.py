@@ -42,7 +42,7 @@ def _handler(desk: Desk, action: Action) -> Callable[[web.Request], Awaitable[we
 
 async def _payload(request: web.Request) -> Payload:
     body = await request.read()
-    if request.method in ("GET", "DELETE") or not body:
+    if request.method == "GET" or not body:
         return dict(request.query)
     payload = json.loads(body, parse_float=Decimal)
     if not isinstance(payload, dict):

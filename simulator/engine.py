@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from simulator import errors, events, filters, lending, matching, positions, settlement
+from simulator import errors, filters, lending, matching, positions, settlement
 from simulator.accounts import Pair
-from simulator.clock import Clock
+from simulator.announcer import Announcer
 from simulator.faults import Faults
+from simulator.judging import judge
 from simulator.ledger import ZERO, Ledger, floor_to, round_up
 from simulator.market.board import Board
 from simulator.market.trades import TradePrint
@@ -20,8 +21,6 @@ from simulator.settings import Settings
 
 SHALLOW, DEEP = 5, 5_000
 _ID_LETTERS = string.ascii_letters + string.digits
-
-Sink = Callable[[str, str, events.Event], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +38,17 @@ def arrival(*, by_hand: bool = False) -> Arrival:
 
 
 class Engine:
-    """The matching engine. `sinks` are told (API key, symbol, event) of everything that concerns a user."""
+    """The matching engine: every order, every fill, every violation."""
 
-    def __init__(self, clock: Clock, board: Board, faults: Faults, settings: Settings) -> None:
-        self.clock = clock
+    def __init__(self, board: Board, faults: Faults, settings: Settings, announcer: Announcer) -> None:
+        self.clock = announcer.clock
+        self.announcer = announcer
         self.board = board
         self.faults = faults
         self.settings = settings
         self.ledger = Ledger()
         self.registry = Registry()
         self.violations: list[positions.Violation] = []
-        self.sinks: list[Sink] = []
         self.pair_of: Callable[[str, str], Pair]
         self._random = random.Random(settings.seed)
 
@@ -66,11 +65,11 @@ class Engine:
         order = self._draft(api_key, pair, request, arrived)
         self._fund(pair, order, self._needed(order))
         self.registry.add(order)
-        self._report(order, "NEW")
+        self.announcer.report(order, "NEW")
         if order.is_working:
             self._execute(pair, order)
         else:
-            self._report_balances(pair, order)
+            self.announcer.balances(pair, order.api_key)
         return order
 
     def cancel(self, pair: Pair, order: Order, client_id: str | None = None) -> Order:
@@ -79,7 +78,7 @@ class Engine:
             raise errors.unknown_order()
         order.cancel_client_order_id = client_id or self._new_id()
         self._end(pair, order, "CANCELED")
-        self._report_balances(pair, order)
+        self.announcer.balances(pair, order.api_key)
         return order
 
     def on_print(self, trade: TradePrint) -> None:
@@ -91,10 +90,6 @@ class Engine:
             elif matching.triggers(order, trade.price):
                 order.is_working, order.working_ms = True, self.clock.now_ms()
                 self._execute(pair, order)
-
-    def new_client_id(self) -> str:
-        """A client order id as the exchange makes one up."""
-        return self._new_id()
 
     def _check_against_open_orders(self, api_key: str, request: OrderRequest) -> None:
         client_id = request.client_order_id
@@ -197,7 +192,7 @@ class Engine:
             fault or order.request.is_market or order.request.time_in_force in ("IOC", "FOK")
         ):
             self._end(pair, order, "EXPIRED")
-        self._report_balances(pair, order)
+        self.announcer.balances(pair, order.api_key)
 
     def _within_means(self, pair: Pair, order: Order, takes: list[matching.Level]) -> list[matching.Level]:
         """A triggered BUY at market may cost more than was locked: the free balance helps out."""
@@ -209,7 +204,7 @@ class Engine:
 
     def _fill_resting(self, pair: Pair, order: Order) -> None:
         self._apply(pair, order, [(order.request.price or ZERO, order.remaining)], is_maker=True)
-        self._report_balances(pair, order)
+        self.announcer.balances(pair, order.api_key)
 
     def _apply(self, pair: Pair, order: Order, takes: list[matching.Level], *, is_maker: bool) -> None:
         if not takes:
@@ -217,7 +212,7 @@ class Engine:
         before = pair.position
         fills = [self._settle(pair, order, take, is_maker=is_maker) for take in takes]
         settlement.repay_from(self.ledger, pair, order, fills)
-        self._judge(pair, order, before, fills[-1].price)
+        self.violations += judge(pair, order, before, fills[-1].price)
         if not order.is_live:
             self._end(pair, order, order.status)
         elif order.side == "BUY" and order.request.price is not None:
@@ -226,39 +221,13 @@ class Engine:
     def _settle(self, pair: Pair, order: Order, take: matching.Level, *, is_maker: bool) -> Fill:
         now_ms = self.clock.now_ms()
         trade_id = self.registry.next_trade_id(order.symbol)
-        fill = settlement.settle(
-            self.ledger, pair, order, take, trade_id=trade_id, is_maker=is_maker, now_ms=now_ms
-        )
+        trade = settlement.Trade(trade_id, *take, is_maker, now_ms)
+        fill = settlement.settle(self.ledger, pair, order, trade)
         order.status = "PARTIALLY_FILLED" if order.remaining > 0 else "FILLED"
         order.update_ms = now_ms
         self.registry.note_fill(order, fill)
-        self._report(order, "TRADE", fill)
+        self.announcer.report(order, "TRADE", fill)
         return fill
-
-    def _judge(self, pair: Pair, order: Order, before: Decimal, price: Decimal) -> None:
-        execution = positions.Execution(
-            order.order_id,
-            order.side,
-            order.request.side_effect,
-            order.by_hand,
-            before,
-            pair.position,
-            positions.dust(pair.info, price),
-        )
-        for kind in positions.violations(execution, pair.episode):
-            self.violations.append(
-                positions.Violation(
-                    kind,
-                    order.api_key,
-                    order.symbol,
-                    order.order_id,
-                    order.client_order_id,
-                    before,
-                    pair.position,
-                    order.update_ms,
-                )
-            )
-        positions.advance(pair.episode, execution)
 
     def _end(self, pair: Pair, order: Order, status: str) -> None:
         order.status = status
@@ -267,19 +236,7 @@ class Engine:
         settlement.undo_loan(self.ledger, pair, order, unspent)
         self.registry.ended(order)
         if status != "FILLED":
-            self._report(order, status)
-
-    def _report(self, order: Order, kind: str, fill: Fill | None = None) -> None:
-        if self.sinks:
-            self._tell(order, events.execution_report(order, kind, self.clock.now_ms(), fill))
-
-    def _report_balances(self, pair: Pair, order: Order) -> None:
-        if self.sinks:
-            self._tell(order, events.account_position(pair, self.clock.now_ms()))
-
-    def _tell(self, order: Order, event: events.Event) -> None:
-        for sink in self.sinks:
-            sink(order.api_key, order.symbol, event)
+            self.announcer.report(order, status)
 
     def _new_id(self) -> str:
         return "".join(self._random.choices(_ID_LETTERS, k=22))

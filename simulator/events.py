@@ -12,13 +12,31 @@ Event = dict[str, Any]
 
 def execution_report(order: Order, kind: str, now_ms: int, fill: Fill | None = None) -> Event:
     """An `executionReport` of execution type `kind`: NEW, TRADE, CANCELED or EXPIRED."""
-    request = order.request
     canceled = kind == "CANCELED"
-    event: Event = {
+    event = {
         "e": "executionReport",
         "E": now_ms,
-        "s": order.symbol,
         "c": order.cancel_client_order_id if canceled else order.client_order_id,
+        "C": order.client_order_id if canceled else "",
+        "x": kind,
+        "X": order.status,
+        "r": "NONE",
+        "T": now_ms,
+        "w": order.is_live and order.is_working,
+        "z": fixed(order.executed),
+        "Z": fixed(order.quote_executed),
+        **_wish(order),
+        **_last_fill(fill),
+    }
+    if order.is_working:
+        event["W"] = order.working_ms
+    return event
+
+
+def _wish(order: Order) -> Event:
+    request = order.request
+    return {
+        "s": order.symbol,
         "S": order.side,
         "o": request.type,
         "f": request.time_in_force,
@@ -27,24 +45,12 @@ def execution_report(order: Order, kind: str, now_ms: int, fill: Fill | None = N
         "P": fixed(request.stop_price or ZERO),
         "F": fixed(ZERO),
         "g": -1,
-        "C": order.client_order_id if canceled else "",
-        "x": kind,
-        "X": order.status,
-        "r": "NONE",
         "i": order.order_id,
-        **_last_fill(fill),
-        "z": fixed(order.executed),
-        "T": now_ms,
         "I": order.order_id * 2,
-        "w": order.is_live and order.is_working,
         "O": order.time_ms,
-        "Z": fixed(order.quote_executed),
         "Q": fixed(request.quote_quantity or ZERO),
         "V": request.self_trade_mode,
     }
-    if order.is_working:
-        event["W"] = order.working_ms
-    return event
 
 
 def _last_fill(fill: Fill | None) -> Event:

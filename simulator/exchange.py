@@ -7,16 +7,16 @@ from decimal import Decimal
 
 from simulator import errors, lending
 from simulator.accounts import Account, Pair, open_pair
+from simulator.announcer import Announcer
 from simulator.clock import Clock
 from simulator.engine import Arrival, Engine, arrival
-from simulator.events import balance_update
 from simulator.faults import Faults
-from simulator.ledger import ZERO, Wallet
+from simulator.ledger import Wallet
 from simulator.market.board import Board
 from simulator.market.trades import TradePrint
 from simulator.orders import Order, OrderRequest
 from simulator.settings import Settings
-from simulator.symbols import CATALOG, SymbolInfo, fixed
+from simulator.symbols import CATALOG, SymbolInfo
 
 FIRST_UID = 350_000_001
 FIRST_TRANSACTION = 100_000_001
@@ -59,6 +59,7 @@ class Exchange:
         self.accounts: dict[str, Account] = {}
         self.transactions = 0
         self.refusals: deque[Refusal] = deque(maxlen=REFUSALS_KEPT)
+        self.announcer = Announcer(self.clock)
         self.engine = self._new_engine()
         self.board.listeners.append(self._on_print)
 
@@ -66,7 +67,7 @@ class Exchange:
         self.engine.on_print(trade)
 
     def _new_engine(self) -> Engine:
-        engine = Engine(self.clock, self.board, self.faults, self.settings)
+        engine = Engine(self.board, self.faults, self.settings, self.announcer)
         engine.pair_of = self.pair
         return engine
 
@@ -75,6 +76,7 @@ class Exchange:
 
         `balances` maps symbol to asset to the free amount wanted. Raises BinanceError for an unknown one.
         """
+        self._check_balances(balances or {})
         account = self.accounts.get(api_key)
         if account is None:
             uid = FIRST_UID + len(self.accounts)
@@ -86,6 +88,20 @@ class Exchange:
             for asset, amount in wanted.items():
                 self.set_free(api_key, symbol, asset, amount)
         return account
+
+    def _check_balances(self, balances: Balances) -> None:
+        for symbol, wanted in balances.items():
+            info = self._margin_symbol(symbol)
+            if not set(wanted) <= {info.base, info.quote}:
+                raise errors.not_a_margin_asset()
+
+    def _margin_symbol(self, symbol: str) -> SymbolInfo:
+        info = self.catalog.get(symbol)
+        if info is None:
+            raise errors.invalid_symbol()
+        if not info.margin_allowed:
+            raise errors.pair_not_allowed()
+        return info
 
     def pair(self, api_key: str, symbol: str) -> Pair:
         """The account's isolated pair, with interest charged up to now; created on first use.
@@ -102,12 +118,7 @@ class Exchange:
         return pair
 
     def _create_pair(self, account: Account, symbol: str) -> Pair:
-        info = self.catalog.get(symbol)
-        if info is None:
-            raise errors.invalid_symbol()
-        if not info.margin_allowed:
-            raise errors.pair_not_allowed()
-        pair = account.pairs[symbol] = open_pair(info)
+        pair = account.pairs[symbol] = open_pair(self._margin_symbol(symbol))
         self.engine.ledger.receive(pair.quote, self.settings.collateral, "owner")
         return pair
 
@@ -122,7 +133,7 @@ class Exchange:
             self.engine.ledger.pay(wallet, -change, "owner")
         if wallet is pair.base:
             pair.collateral += change
-        self._tell_balance(api_key, symbol, wallet, change)
+        self.announcer.change(pair, api_key, wallet, change)
 
     def place(
         self, api_key: str, request: OrderRequest, arrived: Arrival | None = None, *, by_hand: bool = False
@@ -168,14 +179,15 @@ class Exchange:
         """Borrow into the pair; returns the transaction id. Raises -3006, -3027."""
         pair = self.pair(api_key, symbol)
         self.engine.lend(pair, asset, amount)
-        self._tell_balance(api_key, symbol, self._wallet(pair, asset), amount)
+        self.announcer.change(pair, api_key, self._wallet(pair, asset), amount)
         return self._transaction()
 
     def repay(self, api_key: str, symbol: str, asset: str, amount: Decimal) -> int:
         """Repay out of the free balance, interest first; returns the transaction id. Raises -3015, -3041."""
-        wallet = self._wallet(self.pair(api_key, symbol), asset)
+        pair = self.pair(api_key, symbol)
+        wallet = self._wallet(pair, asset)
         lending.repay_exactly(self.engine.ledger, wallet, amount)
-        self._tell_balance(api_key, symbol, wallet, -amount)
+        self.announcer.change(pair, api_key, wallet, -amount)
         return self._transaction()
 
     def max_borrow(self, api_key: str, symbol: str, asset: str) -> Decimal:
@@ -188,14 +200,12 @@ class Exchange:
     def reset(self) -> None:
         """A fresh exchange: the same keys, starting balances and prices; no orders, no faults."""
         keys = [(account.api_key, account.secret) for account in self.accounts.values()]
-        sinks = self.engine.sinks
         self.accounts.clear()
         self.faults.clear()
         self.clock.skew_ms = 0
         self.transactions = 0
         self.refusals.clear()
         self.engine = self._new_engine()
-        self.engine.sinks = sinks
         self.board.reset()
         self.add_accounts(keys)
 
@@ -213,10 +223,3 @@ class Exchange:
     def _transaction(self) -> int:
         self.transactions += 1
         return FIRST_TRANSACTION + self.transactions - 1
-
-    def _tell_balance(self, api_key: str, symbol: str, wallet: Wallet, change: Decimal) -> None:
-        if change == ZERO:
-            return
-        event = balance_update(wallet.asset, fixed(change), self.clock.now_ms())
-        for sink in self.engine.sinks:
-            sink(api_key, symbol, event)

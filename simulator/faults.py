@@ -90,12 +90,15 @@ class Faults:
     def take(self, kind: str, **match: str | None) -> Fault | None:
         """As `active`, and counts the strike; a fault with a `count` is gone after that many."""
         fault = self.active(kind, **match)
-        if fault is None:
-            return None
+        if fault is not None:
+            self.strike(fault)
+        return fault
+
+    def strike(self, fault: Fault) -> None:
+        """Count one strike of a fault."""
         fault.struck += 1
         if fault.count is not None and fault.struck >= fault.count:
             self.remove(fault)
-        return fault
 
     def _changed(self) -> None:
         for listener in self.listeners:

@@ -1,11 +1,23 @@
 """What one fill moves: base and quote change hands, the fee comes out of what was received."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 from simulator import lending
 from simulator.accounts import Pair
 from simulator.ledger import ZERO, Ledger, Wallet, round_down
 from simulator.orders import REPAYING, Fill, Order
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """Price in quote currency, quantity in base, time in milliseconds since the epoch."""
+
+    trade_id: int
+    price: Decimal
+    quantity: Decimal
+    is_maker: bool
+    time_ms: int
 
 
 def spending(pair: Pair, side: str) -> Wallet:
@@ -32,43 +44,37 @@ def release(ledger: Ledger, pair: Pair, order: Order, keep: Decimal = ZERO) -> D
     return surplus
 
 
-def settle(
-    ledger: Ledger,
-    pair: Pair,
-    order: Order,
-    take: tuple[Decimal, Decimal],
-    *,
-    trade_id: int,
-    is_maker: bool,
-    now_ms: int,
-) -> Fill:
-    """Book one trade at (price, quantity) out of what the order has locked, and note it on the order."""
-    price, quantity = take
-    quote = round_down(price * quantity)
-    spent, received = (quote, quantity) if order.side == "BUY" else (quantity, quote)
+def settle(ledger: Ledger, pair: Pair, order: Order, trade: Trade) -> Fill:
+    """Book one trade out of what the order has locked, and note it on the order."""
+    quote = round_down(trade.price * trade.quantity)
+    spent, received = (quote, trade.quantity) if order.side == "BUY" else (trade.quantity, quote)
     ledger.pay_locked(spending(pair, order.side), spent, "market")
     order.reserved -= spent
     target = receiving(pair, order.side)
     ledger.receive(target, received, "market")
     commission = round_down(received * pair.info.fee)
     ledger.pay(target, commission, "fees")
-    fill = Fill(
-        trade_id,
+    order.executed += trade.quantity
+    order.quote_executed += quote
+    fill = _fill(order, trade, quote, commission, target.asset)
+    order.fills.append(fill)
+    return fill
+
+
+def _fill(order: Order, trade: Trade, quote: Decimal, commission: Decimal, commission_asset: str) -> Fill:
+    return Fill(
+        trade.trade_id,
         order.order_id,
         order.symbol,
         order.side,
-        price,
-        quantity,
+        trade.price,
+        trade.quantity,
         quote,
         commission,
-        target.asset,
-        is_maker,
-        now_ms,
+        commission_asset,
+        trade.is_maker,
+        trade.time_ms,
     )
-    order.fills.append(fill)
-    order.executed += quantity
-    order.quote_executed += quote
-    return fill
 
 
 def repay_from(ledger: Ledger, pair: Pair, order: Order, fills: list[Fill]) -> None:

@@ -67,11 +67,13 @@ class Guard:
         return match
 
     def _taker(self, match: dict[str, str | None]) -> Callable[..., Fault | None]:
-        def take(kind: str, **wanted: Any) -> Fault | None:
-            fault = self._faults.active(kind, **match)
-            if fault is None or any(bool(fault.options.get(k)) != v for k, v in wanted.items()):
-                return None
-            return self._faults.take(kind, **match)
+        def take(kind: str, *, after: bool | None = None) -> Fault | None:
+            for fault in self._faults.armed:
+                timely = after is None or bool(fault.options.get("after")) == after
+                if fault.kind == kind and timely and fault.agrees(match):
+                    self._faults.strike(fault)
+                    return fault
+            return None
 
         return take
 

@@ -69,7 +69,7 @@ class UserStreams:
             "userDataStream.unsubscribe": self._unsubscribe,
             "session.subscriptions": self._list,
         }
-        desk.exchange.engine.sinks.append(self.publish)
+        desk.exchange.announcer.sinks.append(self.publish)
         desk.exchange.faults.listeners.append(self._drop_as_armed)
 
     def routes(self) -> list[web.RouteDef]:

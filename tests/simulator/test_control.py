@@ -95,6 +95,12 @@ def test_balances_of_an_existing_account_change(server: Server) -> None:
     assert server.control("GET", "ledger")["imbalance"] == {}
 
 
+def test_account_with_impossible_balances_is_not_opened(server: Server) -> None:
+    body = {"api_key": "poor", "secret": "word", "balances": {BTC: {"USDT": "1", "ETH": "1"}}}
+    assert server.session.post(f"{server.url}/sim/account", json=body, timeout=5).status_code == 400
+    assert [one["api_key"] for one in server.control("GET", "ledger")["accounts"]] == [KEY]
+
+
 def test_orders_can_be_narrowed_down(server: Server) -> None:
     server.order("BUY", "0.1")
     server.order("BUY", "1", symbol="ETHUSDT")

@@ -140,6 +140,13 @@ def test_count_is_how_often_a_fault_strikes(server: Server) -> None:
     assert answers == [500, 500, 200]
 
 
+def test_faults_before_and_after_execution_do_not_hide_each_other(server: Server) -> None:
+    _arm(server, "http_status", path=ORDER_PATH, count=1, status=502, after=True)
+    _arm(server, "http_status", path=ORDER_PATH, count=1, status=503)
+    assert [server.order("BUY", "0.01").status_code for _ in range(3)] == [503, 502, 200]
+    assert len(_accepted(server)) == 2
+
+
 def test_public_calls_fail_too(server: Server) -> None:
     _arm(server, "http_status", path="/api/v3/time", status=502, count=1)
     assert server.send("GET", "/api/v3/time").status_code == 502
