@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from robson.local.simulator import SimulatorProcess
+from tests.live import LiveProcesses
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +40,16 @@ def simulator(_simulator_process: SimulatorProcess) -> SimulatorProcess:
     _simulator_process.control.clear_faults()
     _simulator_process.control.reset()
     return _simulator_process
+
+
+@pytest.fixture
+def live_process(
+    transactional_db: None, simulator: SimulatorProcess, redis_client: redis.Redis
+) -> Iterator[LiveProcesses]:
+    """Real processes against this test's database, broker and simulator. Stopped before the flush.
+
+    `live_process.start(commands.worker("exits", concurrency=2))`. Mark such tests with `processes`.
+    """
+    processes = LiveProcesses(simulator.environment())
+    yield processes
+    processes.stop_all()

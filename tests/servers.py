@@ -24,6 +24,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         _forget_the_owners_environment()
         if not (early_config.known_args_namespace.help or early_config.known_args_namespace.version):
             _start_servers(early_config)
+    else:
+        _own_folder(worker)
     if os.environ.get("REDIS_URL"):
         os.environ["REDIS_URL"] = _own_redis_database(os.environ["REDIS_URL"], worker)
     return (yield)
@@ -50,6 +52,13 @@ def _start_servers(config: pytest.Config) -> None:
     config.add_cleanup(lambda: servers.release(lease))
     if not given:
         os.environ["REDIS_URL"] = _with_database(os.environ["REDIS_URL"], _FIRST_REDIS_DATABASE)
+
+
+def _own_folder(worker: str) -> None:
+    # Two workers that start processes of the same name must not write the same log.
+    folder = paths.data_dir() / worker
+    paths.make_home(folder)
+    os.environ["ROBSON_HOME"] = str(folder)
 
 
 def _free_home() -> tuple[str, int]:

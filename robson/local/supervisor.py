@@ -91,10 +91,15 @@ class Supervisor:
                     self._end(process)
                 self.batches.pop()
         except BaseException:
-            for process in itertools.chain.from_iterable(self.batches):
-                children.kill(process.child)
-            self.batches.clear()
+            self.kill()
             raise
+
+    def kill(self) -> None:
+        """End everything by force, now."""
+        for process in itertools.chain.from_iterable(self.batches):
+            children.kill(process.child)
+            self._pass_on_log(process)
+        self.batches.clear()
 
     def _launch(self, service: Service) -> Running:
         environment = {**self.environment, "PYTHONUNBUFFERED": "1", **service.environment}

@@ -1,0 +1,56 @@
+"""Real processes beside a test: workers, consumer, beat and web, on the test's own database and broker."""
+
+import os
+import sys
+from collections.abc import Mapping
+from urllib.parse import quote, urlencode
+
+from django.db import connection
+
+from robson.local.commands import Service
+from robson.local.supervisor import Supervisor
+
+
+def database_url() -> str:
+    """The URL of the database that this test is connected to."""
+    settings = connection.settings_dict
+    options = {
+        name: value for name, value in settings.get("OPTIONS", {}).items() if isinstance(value, str | int)
+    }
+    login = quote(settings["USER"] or "", safe="")
+    if settings["PASSWORD"]:
+        login += ":" + quote(settings["PASSWORD"], safe="")
+    host = settings["HOST"] or ""
+    port = f":{settings['PORT']}" if settings["PORT"] else ""
+    return f"postgresql://{login}@{host}{port}/{quote(settings['NAME'])}?{urlencode(options)}"
+
+
+class LiveProcesses:
+    """Starts services of `robson.local.commands`, and stops or kills them."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = {**os.environ, "DATABASE_URL": database_url(), **environment}
+        self._supervisors: dict[str, Supervisor] = {}
+
+    def start(self, service: Service, **environment: str) -> None:
+        """Start one process and wait until it is ready. Raises StartError with its log."""
+        supervisor = Supervisor({**self._environment, **environment}, say=_say)
+        self._supervisors[service.name] = supervisor
+        supervisor.start([service])
+
+    def stop(self, name: str) -> None:
+        """SIGTERM, and wait."""
+        self._supervisors.pop(name).stop()
+
+    def kill(self, name: str) -> None:
+        """SIGKILL, with everything that it started."""
+        self._supervisors.pop(name).kill()
+
+    def stop_all(self) -> None:
+        for name in reversed(list(self._supervisors)):
+            self.stop(name)
+
+
+def _say(line: str) -> None:
+    # Shown by pytest when the test fails.
+    sys.stderr.write(f"{line}\n")
