@@ -14,7 +14,7 @@ def find(attempt: OrderAttempt, exchange: Exchange) -> OrderReport | None:
 
 
 def resend_is_harmless(attempt: OrderAttempt, exchange: Exchange) -> bool:
-    """Whether the venue itself makes a second order of this exit harmless, should the first be executed yet."""
+    """Whether the venue itself makes a second order harmless, should the first be executed yet."""
     intent = attempt.intent
     if not intent.is_exit:
         return False
@@ -25,7 +25,7 @@ def resend_is_harmless(attempt: OrderAttempt, exchange: Exchange) -> bool:
 
 
 def _executed_unseen(attempt: OrderAttempt, exchange: Exchange) -> OrderReport | None:
-    """An order nobody here knows, of the same side and exactly the same quantity, since the attempt was signed."""
+    """An order nobody here knows, of the same side and quantity, since the attempt was signed."""
     intent = attempt.intent
     trades = exchange.trades(intent.slot.symbol)
     known = fills.known_order_ids(intent.slot)

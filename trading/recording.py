@@ -75,7 +75,7 @@ def nothing_sent(attempt: OrderAttempt, plan: ExitPlan, *, base_asset: str, at: 
 
 
 def not_executed(attempt: OrderAttempt, error: ExchangeError, *, at: datetime) -> None:
-    """The exchange provably executed nothing. An exit tries again for ever, an entry only if it never left."""
+    """The exchange provably executed nothing. An exit retries for ever, an entry only if it never left."""
     with transaction.atomic():
         intent = _held(attempt)
         if intent is None:

@@ -137,6 +137,8 @@ def _claim_exit(
     owner: Owner,
     stop: TrailingStop | None = None,
 ) -> OrderIntent | None:
+    if position.state != PositionState.ACTIVE:
+        return None
     slot = execution.lock_slot(position.slot_id)
     trailed = {"stop_price": stop.stop, "extreme_price": stop.extreme} if stop else {}
     exiting = journal.advance(
@@ -148,6 +150,7 @@ def _claim_exit(
         **trailed,
     )
     if not exiting:
+        position.refresh_from_db(fields=["state"])
         return None
     return execution.claim(
         slot,
@@ -163,7 +166,7 @@ def _claim_exit(
 
 def _not_claimed(position: Position, busy: execution.SlotBusy) -> None:
     log.warning("exit of %s not claimed: %s", position, busy)
-    position.refresh_from_db()
+    position.refresh_from_db(fields=["state"])
 
 
 def panic(*, account: Account, reason: str, at: datetime) -> list[OrderIntent]:

@@ -16,7 +16,7 @@ from trading import entry, execution, gateway, metrics, queries, services
 from trading.consumer.lanes import Lane, Lanes
 from trading.consumer.market import EntryWatch, StopWatch
 from trading.domain.crossover import Signal
-from trading.domain.lifecycle import LIVE_INTENT_STATES
+from trading.domain.lifecycle import LIVE_INTENT_STATES, PositionState
 from trading.domain.types import MarginPair, Tick
 from trading.exchange.errors import ExchangeError
 from trading.models import OrderIntent, Position
@@ -76,11 +76,17 @@ class Acting:
     ) -> None:
         position = watch.position
         log.info("%s: stop %s touched at %s", position, watch.stop.stop, tick.price)
-        intent = await self._until_recorded(position, lane, lambda: _exit_now(watch, tick, pair.result))
+        # The reading that was started with the touch serves one try: later ones read anew.
+        readings = iter([pair.result])
+        intent = await self._until_recorded(
+            position, lane, lambda: _exit_now(watch, tick, next(readings, None))
+        )
         metrics.EXIT_SECONDS.labels(owner="core").observe(time.perf_counter() - started)
-        if intent is None:
-            watch.exiting = False
-        elif intent.state in LIVE_INTENT_STATES:
+        while intent is None and position.state == PositionState.ACTIVE:
+            # Another exit is live in the slot. A touched stop stays touched, whatever the price does next.
+            await asyncio.sleep(RETRY_S)
+            intent = await self._until_recorded(position, lane, lambda: _exit_now(watch, tick, None))
+        if intent is not None and intent.state in LIVE_INTENT_STATES:
             await self._back_up(intent)
             await self._pursue(position, lane)
 
@@ -136,7 +142,7 @@ def _enter_now(position: Position, signal: Signal) -> None:
     entry.enter(position=position, signal=signal, desk=gateway.desk_for(position.slot.account))
 
 
-def _exit_now(watch: StopWatch, tick: Tick, read_pair: Callable[[], MarginPair]) -> OrderIntent | None:
+def _exit_now(watch: StopWatch, tick: Tick, read_pair: Callable[[], MarginPair] | None) -> OrderIntent | None:
     return services.exit_now(
         position=watch.position,
         reason="trailing stop",

@@ -7,64 +7,36 @@ from decimal import Decimal
 
 from trading.domain.crossover import CrossoverDetector, Signal
 from trading.domain.trailing import on_price
-from trading.domain.types import Candle, Side, Tick
+from trading.domain.trailing_book import TrailingBook
+from trading.domain.types import Candle, Tick
 from trading.models import Position
 from trading.services import Progress
 
 ZERO = Decimal(0)
-# A stop is announced in the event log when it has moved by this share of its distance since the last time.
+# A stop goes into the event log when it has moved by this share of its distance since the last time.
 ANNOUNCED_SHARE = Decimal("0.1")
 
 
 class StopWatch:
-    """The trailing stop of one Active position."""
+    """One Active position and how far its stop has been persisted. The stop itself is in its symbol's book."""
 
-    __slots__ = (
-        "_announced",
-        "_high",
-        "_long",
-        "_low",
-        "_saved",
-        "exiting",
-        "position",
-        "stop",
-        "triggered_by",
-    )
+    __slots__ = ("_announced", "_saved", "key", "position", "stop")
 
     def __init__(self, position: Position) -> None:
+        self.key = str(position.pk)
         self.position = position
         self.stop = position.trailing
-        self.exiting = False
-        self.triggered_by: Tick | None = None
-        self._long = position.slot.position_side is Side.LONG
+        """As last looked at; as it fired, once it has."""
         self._saved = self._announced = self.stop
-        self._set_band()
-
-    def on_tick(self, tick: Tick) -> bool:
-        """Whether the stop is touched, by this price or by one before it."""
-        # Between the stop and the best price nothing can happen but the time moving on.
-        if self._low < tick.price < self._high:
-            return False
-        step = on_price(self.stop, tick.price, tick.time_ms)
-        if step.fired and not self.stop.fired:
-            self.triggered_by = tick
-        self.stop = step.next
-        self._set_band()
-        return step.fired
 
     def progress(self) -> Progress | None:
         """What changed since the last call, for the batch that persists it."""
         now, saved = self.stop, self._saved
-        if (
-            now.extreme is None
-            or now.stop is None
-            or (now.extreme == saved.extreme and now.stop == saved.stop)
-        ):
+        if now.extreme is None or now.stop is None or (now.extreme, now.stop) == (saved.extreme, saved.stop):
             return None
         self._saved = now
-        return Progress(
-            self.position.pk, now.extreme, now.stop, now.last_time_ms, self._announcement(now.stop)
-        )
+        announcement = self._announcement(now.stop)
+        return Progress(self.position.pk, now.extreme, now.stop, now.last_time_ms, announcement)
 
     def _announcement(self, stop: Decimal) -> Decimal | None:
         before = self._announced.stop
@@ -73,15 +45,6 @@ class StopWatch:
             return None
         self._announced = self.stop
         return before
-
-    def _set_band(self) -> None:
-        stop, extreme = self.stop.stop, self.stop.extreme
-        if stop is None or extreme is None or self.stop.fired:
-            self._low, self._high = Decimal("Infinity"), ZERO
-        elif self._long:
-            self._low, self._high = stop, extreme
-        else:
-            self._low, self._high = extreme, stop
 
 
 @dataclass(slots=True)
@@ -95,12 +58,25 @@ class EntryWatch:
 @dataclass(slots=True)
 class SymbolState:
     symbol: str
-    stops: list[StopWatch] = field(default_factory=list)
+    book: TrailingBook = field(default_factory=TrailingBook)
+    stops: dict[str, StopWatch] = field(default_factory=dict)
     entries: list[EntryWatch] = field(default_factory=list)
     loading: int = 0
     held_back: list[Tick] = field(default_factory=list)
     last: Tick | None = None
     dropped: int = 0
+
+    def forget(self, watch: StopWatch) -> None:
+        del self.stops[watch.key]
+        if watch.key in self.book:
+            self.book.remove(watch.key)
+
+    def look(self) -> Iterable[StopWatch]:
+        """The stops, as they stand now."""
+        for key, watch in self.stops.items():
+            if key in self.book:
+                watch.stop = self.book[key]
+            yield watch
 
 
 OnStop = Callable[[StopWatch, Tick], None]
@@ -130,10 +106,10 @@ class Market:
         state.last = tick
         if state.loading:
             state.held_back.append(tick)
-        for watch in state.stops:
-            if watch.on_tick(tick) and not watch.exiting:
-                watch.exiting = True
-                self._on_stop(watch, tick)
+        for key in state.book.on_price(tick.price, tick.time_ms):
+            watch = state.stops[key]
+            watch.stop = state.book[key]
+            self._on_stop(watch, tick)
 
     def on_candle(self, candle: Candle) -> None:
         state = self.symbols.get(candle.symbol)
@@ -159,15 +135,14 @@ class Market:
     def add_stop(self, watch: StopWatch, replayed: Iterable[Tick] = ()) -> None:
         """Begin to watch: first what happened meanwhile, then what came in while that was asked."""
         state = self.symbols[watch.position.slot.symbol]
-        newest = 0
+        state.stops[watch.key] = watch
         for tick in [*replayed, *state.held_back]:
-            if tick.time_ms < newest:
-                continue
-            newest = tick.time_ms
-            if watch.on_tick(tick) and not watch.exiting:
-                watch.exiting = True
+            step = on_price(watch.stop, tick.price, tick.time_ms)
+            watch.stop = step.next
+            if step.fired:
                 self._on_stop(watch, tick)
-        state.stops.append(watch)
+                return
+        state.book.add(watch.key, watch.stop)
 
     def add_entry(self, watch: EntryWatch, history: Iterable[Candle] = ()) -> None:
         """Begin to watch, with the closed candles so far."""
@@ -185,14 +160,16 @@ class Market:
     def keep_only(self, position_ids: set[int]) -> None:
         """Forget watches of positions that need none any more, and symbols that nothing watches."""
         for state in list(self.symbols.values()):
-            state.stops = [watch for watch in state.stops if watch.position.pk in position_ids]
+            for watch in list(state.stops.values()):
+                if watch.position.pk not in position_ids:
+                    state.forget(watch)
             state.entries = [watch for watch in state.entries if watch.position.pk in position_ids]
             if not (state.stops or state.entries or state.loading):
                 del self.symbols[state.symbol]
 
     def take_progress(self) -> list[Progress]:
         """What has moved since the last call, over all stops."""
-        found = (watch.progress() for state in self.symbols.values() for watch in state.stops)
+        found = (watch.progress() for state in self.symbols.values() for watch in state.look())
         return [progress for progress in found if progress is not None]
 
     def streams(self) -> set[str]:

@@ -151,7 +151,7 @@ class Fill(models.Model):
 
     class Meta:
         ordering = ["trade_id"]
-        constraints = [models.UniqueConstraint(fields=["slot", "trade_id"], name="a_fill_counts_once")]
+        constraints = [models.UniqueConstraint(fields=["attempt", "trade_id"], name="a_fill_counts_once")]
 
     def __str__(self) -> str:
         return f"{self.quantity} @ {self.price}"
