@@ -37,7 +37,8 @@ def manage() -> None:
         execute_from_command_line(sys.argv)
         return
     # A terminated command must still give its servers back. Long-running commands set handlers of their own.
-    signal.signal(signal.SIGTERM, _leave)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
     try:
         with servers.running():
             execute_from_command_line(sys.argv)
