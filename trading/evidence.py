@@ -5,6 +5,7 @@ from trading.domain.exits import resend_is_harmless as _harmless
 from trading.domain.types import OrderReport
 from trading.exchange.port import Exchange
 from trading.models import OrderAttempt
+from trading.planning import pair_of
 
 
 def find(attempt: OrderAttempt, exchange: Exchange) -> OrderReport | None:
@@ -21,7 +22,7 @@ def resend_is_harmless(attempt: OrderAttempt, exchange: Exchange) -> bool:
     symbol = intent.slot.symbol
     rules = exchange.symbol_rules(symbol)
     remaining = intent.quantity - fills.closed_quantity(intent, rules.base_asset)
-    return _harmless(intent.slot.position_side, remaining, exchange.margin_pairs([symbol])[symbol], rules)
+    return _harmless(intent.slot.position_side, remaining, pair_of(exchange, symbol), rules)
 
 
 def _executed_unseen(attempt: OrderAttempt, exchange: Exchange) -> OrderReport | None:

@@ -17,16 +17,16 @@ ZERO = Decimal(0)
 def completed(report: OrderReport, exchange: Exchange) -> OrderReport:
     """The report with all of its fills, from the account's trades where the answer left them out.
 
-    Raises OutcomeUnknown while they do not add up to the executed quantity.
+    FILLED means the whole quantity, whatever else the answer says. Raises OutcomeUnknown while the trades do
+    not add up, and ExchangeError while they cannot be read.
     """
-    if _total(report.fills) == report.executed_quantity:
+    expected = report.quantity if report.status == "FILLED" else report.executed_quantity
+    if _total(report.fills) == expected:
         return report
     trades = tuple(exchange.trades(report.symbol, order_id=report.order_id))
-    if _total(trades) != report.executed_quantity:
-        raise OutcomeUnknown(
-            f"order {report.order_id}: its trades do not add up to {report.executed_quantity} yet"
-        )
-    return replace(report, fills=trades)
+    if _total(trades) != expected:
+        raise OutcomeUnknown(f"order {report.order_id}: its trades do not add up to {expected} yet")
+    return replace(report, fills=trades, executed_quantity=expected)
 
 
 def report_of(trades: tuple[OwnTrade, ...], client_order_id: str) -> OrderReport:

@@ -7,7 +7,7 @@ an executor whose lease ran out comes too late, and only its fills count.
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 LOOK_UP_AGAIN = timedelta(milliseconds=500)
 ENTRY_TRIES = 3
+NEVER_ACCEPTED = "not found: it was never accepted"
 
 SettlementHandler = Callable[[OrderIntent, str, datetime], None]
 _handlers: dict[Owner, SettlementHandler] = {}
@@ -41,21 +42,21 @@ def executed(
     """The exchange knows the order and it is final. `left` is what the exit still has to do."""
     with transaction.atomic():
         intent = _held(attempt)
+        if not _first_report(attempt, report, at):
+            return
         fills.store(attempt, report)
-        attempt.order_id, attempt.status = report.order_id, AttemptStatus.EXECUTED
-        attempt.answered_at = at
-        attempt.save(update_fields=["order_id", "status", "quantity", "answered_at"])
         _append_fill_event(attempt, report, at)
         if intent is None:
             return
-        quantity, quote = fills.totals(intent)
-        totals = {"executed_quantity": quantity, "executed_quote": quote}
         if not intent.is_exit:
-            _end(intent, IntentState.DONE if quantity else IntentState.REFUSED, base_asset, at, **totals)
+            state = IntentState.DONE if report.executed_quantity else IntentState.REFUSED
+            _end(intent, state, base_asset, at)
         elif left.verdict in {Verdict.FLAT, Verdict.DUST}:
-            _end(intent, _final_state(left), base_asset, at, **totals)
+            _end(intent, _final_state(left), base_asset, at)
+        elif report.executed_quantity:
+            _postpone(intent, at, at, {"left": left.left}, refusals=0, **_totals(intent))
         else:
-            _postpone(intent, at, at, {"left": left.left}, refusals=0, **totals)
+            _try_again(intent, at, f"{report.status} with nothing executed")
 
 
 def nothing_sent(attempt: OrderAttempt, plan: ExitPlan, *, base_asset: str, at: datetime) -> None:
@@ -66,16 +67,13 @@ def nothing_sent(attempt: OrderAttempt, plan: ExitPlan, *, base_asset: str, at: 
             return
         _close_attempt(attempt, at, f"nothing sent: {plan.verdict}")
         if plan.verdict is Verdict.LOCKED:
-            failures = intent.refusals + 1
-            _alarm(intent, failures, "the coins are locked by a resting order that is not ours")
-            delay = timedelta(seconds=backoff_s(failures))
-            _postpone(intent, at, at + delay, {"error": "locked", "left": plan.left}, refusals=failures)
+            _try_again(intent, at, "the coins are locked by a resting order that is not ours")
         else:
             _end(intent, _final_state(plan), base_asset, at)
 
 
 def not_executed(attempt: OrderAttempt, error: ExchangeError, *, at: datetime) -> None:
-    """The exchange provably executed nothing. An exit retries for ever, an entry only if it never left."""
+    """The exchange provably executed nothing. An exit tries again, for ever; an entry if it never left."""
     with transaction.atomic():
         intent = _held(attempt)
         if intent is None:
@@ -83,29 +81,87 @@ def not_executed(attempt: OrderAttempt, error: ExchangeError, *, at: datetime) -
         _close_attempt(attempt, at, error.message, error.code)
         failures = intent.refusals + 1
         if intent.is_exit or _entry_may_retry(error, failures):
-            _alarm(intent, failures, str(error))
-            due = at + timedelta(seconds=retry_delay_s(error, failures))
-            _postpone(intent, at, due, {"error": str(error)}, refusals=failures, last_error=str(error)[:255])
+            _try_again(intent, at, str(error), retry_delay_s(error, failures))
         else:
             _end(intent, IntentState.REFUSED, "", at, last_error=str(error)[:255])
 
 
-def unknown(attempt: OrderAttempt, why: str, *, at: datetime) -> None:
-    """It may or may not have been executed: the next one who takes the intent looks it up."""
+def never_accepted(attempt: OrderAttempt, *, at: datetime) -> None:
+    """The exchange does not know the order and will not: an exit sends the next at once, an entry ends."""
     with transaction.atomic():
         intent = _held(attempt)
         if intent is None:
             return
-        attempt.status, attempt.error = AttemptStatus.UNKNOWN, why[:255]
-        attempt.save(update_fields=["status", "error", "quantity"])
+        _close_attempt(attempt, at, NEVER_ACCEPTED)
+        if intent.is_exit:
+            _try_again(intent, at, NEVER_ACCEPTED, 0)
+        else:
+            _end(intent, IntentState.REFUSED, "", at, last_error=NEVER_ACCEPTED)
+
+
+def presumed_never_accepted(intent: OrderIntent) -> list[OrderAttempt]:
+    """Attempts that could not be found, and whose place a later one has taken."""
+    return list(
+        intent.attempts.select_related("intent__slot__account").filter(
+            status=AttemptStatus.NOT_EXECUTED, error=NEVER_ACCEPTED
+        )
+    )
+
+
+def unknown(attempt: OrderAttempt, error: ExchangeError, *, at: datetime) -> None:
+    """It may or may not have been executed: whoever takes the intent next looks it up.
+
+    A look-up that fails counts as a failure of the exit: tried again less and less often, ever louder.
+    """
+    with transaction.atomic():
+        intent = _held(attempt)
+        if intent is None:
+            return
+        attempt.status, attempt.error, attempt.error_code = (
+            AttemptStatus.UNKNOWN,
+            error.message[:255],
+            error.code,
+        )
+        attempt.save(update_fields=["status", "error", "error_code", "quantity"])
+        failures, delay = intent.refusals, LOOK_UP_AGAIN
         if intent.state == IntentState.SENDING:
-            log.warning("%s attempt %s: outcome unknown (%s), looking it up", intent, attempt.number, why)
-            journal.advance(
-                intent, IntentState.UNKNOWN, at=at, data={"error": why, "attempt": attempt.number}
-            )
-        intent.lease_until, intent.next_attempt_at = None, at + LOOK_UP_AGAIN
-        intent.last_error = why[:255]
-        intent.save(update_fields=["lease_until", "next_attempt_at", "last_error"])
+            log.warning("%s attempt %s: outcome unknown (%s), looking it up", intent, attempt.number, error)
+            data = {"error": str(error), "attempt": attempt.number}
+            journal.advance(intent, IntentState.UNKNOWN, at=at, data=data)
+        else:
+            failures += 1
+            _alarm(intent, failures, f"the outcome of attempt {attempt.number} stays unclear: {error}")
+            delay = max(delay, timedelta(seconds=retry_delay_s(error, failures)))
+        _look_again(intent, at + delay, refusals=failures, last_error=str(error)[:255])
+
+
+def not_found_yet(attempt: OrderAttempt, *, at: datetime) -> None:
+    """The exchange does not know the order, but may come to: the fence has not passed."""
+    with transaction.atomic():
+        intent = _held(attempt)
+        if intent is not None:
+            _look_again(intent, at + LOOK_UP_AGAIN)
+
+
+def _look_again(intent: OrderIntent, due: datetime, **fields: object) -> None:
+    values = {"lease_until": None, "next_attempt_at": due, **fields}
+    for name, value in values.items():
+        setattr(intent, name, value)
+    intent.save(update_fields=list(values))
+
+
+def _first_report(attempt: OrderAttempt, report: OrderReport, at: datetime) -> bool:
+    """Whether nobody has recorded this order before. Call it with the intent's row locked."""
+    attempt.quantity = attempt.quantity or report.quantity
+    fresh = OrderAttempt.objects.filter(pk=attempt.pk).exclude(status=AttemptStatus.EXECUTED)
+    return bool(
+        fresh.update(
+            order_id=report.order_id,
+            status=AttemptStatus.EXECUTED,
+            quantity=attempt.quantity,
+            answered_at=at,
+        )
+    )
 
 
 def _held(attempt: OrderAttempt) -> OrderIntent | None:
@@ -119,13 +175,25 @@ def _held(attempt: OrderAttempt) -> OrderIntent | None:
     return intent if current and intent.state in {IntentState.SENDING, IntentState.UNKNOWN} else None
 
 
-def _end(
-    intent: OrderIntent, state: IntentState, base_asset: str, at: datetime, **fields: Decimal | str
-) -> None:
+def _end(intent: OrderIntent, state: IntentState, base_asset: str, at: datetime, **fields: Any) -> None:
+    fields |= _totals(intent)
     journal.advance(intent, state, at=at, data=dict(fields), settled_at=at, lease_until=None, **fields)
     if state is IntentState.DUST:
         log.warning("%s: what is left cannot be sold (below the exchange's minimum). Final.", intent)
     _handlers[Owner(intent.owner)](intent, base_asset, at)
+
+
+def _totals(intent: OrderIntent) -> dict[str, Any]:
+    quantity, quote = fills.totals(intent)
+    return {"executed_quantity": quantity, "executed_quote": quote}
+
+
+def _try_again(intent: OrderIntent, at: datetime, why: str, delay_s: float | None = None) -> None:
+    """Count a failure, say so, and postpone the next attempt: by `delay_s`, or longer each time."""
+    failures = intent.refusals + 1
+    _alarm(intent, failures, why)
+    due = at + timedelta(seconds=backoff_s(failures) if delay_s is None else delay_s)
+    _postpone(intent, at, due, {"error": why}, refusals=failures, last_error=why[:255], **_totals(intent))
 
 
 def _postpone(

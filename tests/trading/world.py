@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 import requests
@@ -18,6 +18,7 @@ from trading import entry, execution, gateway, services
 from trading.domain.crossover import Signal
 from trading.domain.lifecycle import PositionState
 from trading.domain.types import MarginPair, Side
+from trading.exchange.port import Exchange
 from trading.exchange.rest import BinanceMargin
 from trading.execution import Desk
 from trading.models import Account, OrderIntent, Position
@@ -146,3 +147,18 @@ def world(
     account = factories.account()
     yield World(simulator, account, gateway.desk_for(account))
     gateway.exchange_for(account).close()
+
+
+class _Interposed:
+    """A real connection with some of its calls replaced."""
+
+    def __init__(self, exchange: BinanceMargin, calls: dict[str, Callable[..., Any]]) -> None:
+        self._exchange, self._calls = exchange, calls
+
+    def __getattr__(self, name: str) -> Any:
+        return self._calls.get(name) or getattr(self._exchange, name)
+
+
+def interpose(world: World, **calls: Callable[..., Any]) -> Desk:
+    """A desk whose exchange is the real one but for these calls: to put two events into a certain order."""
+    return replace(world.desk, exchange=cast(Exchange, _Interposed(world.exchange, calls)))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from trading.domain.episodes import INTEREST_SHARE
 from trading.domain.rounding import ceil_to_step, floor_market_quantity, market_step
 from trading.domain.types import MarginPair, Side, SymbolRules
 
@@ -28,24 +29,34 @@ class ExitPlan:
 
 
 def plan_exit(
-    side: Side, remaining: Decimal, pair: MarginPair, rules: SymbolRules, *, price: Decimal, fee_rate: Decimal
+    side: Side,
+    remaining: Decimal,
+    pair: MarginPair,
+    rules: SymbolRules,
+    *,
+    price: Decimal,
+    fee_rate: Decimal,
+    whole: Decimal = ZERO,
 ) -> ExitPlan:
     """Plan the next market order of an exit that still has `remaining` (base) of its own to close.
 
     `price` (quote currency) only judges the minimum notional. A long sells what is free; a short buys what
-    is owed, plus the fee that the exchange keeps in base currency.
+    is owed, plus the fee that the exchange keeps in base currency. `whole` (base) is what the exit began
+    with: a debt that is larger than `remaining` by less than a hundredth of it has grown by interest.
     """
     if side is Side.LONG:
         return _plan_long(remaining, pair, rules, price)
-    return _plan_short(remaining, pair, rules, price, fee_rate)
+    owed = _owed(remaining, whole, pair, rules)
+    return _plan_short(owed, rules, price, fee_rate)
 
 
 def resend_is_harmless(side: Side, remaining: Decimal, pair: MarginPair, rules: SymbolRules) -> bool:
-    """Whether a second market order cannot sell anybody's coins, even if the first one was executed.
+    """Whether a second market order cannot sell anybody's coins, even if the first one is still executed.
 
     True for a long whose base coins are all the exit's own: the exchange refuses to sell what is not there.
+    They must all be there, for otherwise something was executed that has to be found first.
     """
-    return side is Side.LONG and pair.base.net <= remaining + rules.lot_step
+    return side is Side.LONG and abs(pair.base.net - remaining) <= rules.lot_step
 
 
 def _plan_long(remaining: Decimal, pair: MarginPair, rules: SymbolRules, price: Decimal) -> ExitPlan:
@@ -60,16 +71,18 @@ def _plan_long(remaining: Decimal, pair: MarginPair, rules: SymbolRules, price: 
     return ExitPlan(Verdict.DUST, left=held)
 
 
-def _plan_short(
-    remaining: Decimal, pair: MarginPair, rules: SymbolRules, price: Decimal, fee_rate: Decimal
-) -> ExitPlan:
-    step = market_step(rules)
+def _owed(remaining: Decimal, whole: Decimal, pair: MarginPair, rules: SymbolRules) -> Decimal:
+    """The part of the debt that a short has to buy back, in base currency."""
     debt = max(-pair.base.net, ZERO)
     # Interest makes the debt a little larger than what was sold: the last one out repays it all.
-    owed = debt if debt - remaining < step else min(remaining, debt)
+    interest = max(market_step(rules), whole * INTEREST_SHARE)
+    return debt if debt - remaining < interest else min(remaining, debt)
+
+
+def _plan_short(owed: Decimal, rules: SymbolRules, price: Decimal, fee_rate: Decimal) -> ExitPlan:
     if owed <= 0:
         return ExitPlan(Verdict.FLAT)
-    quantity = ceil_to_step(owed / (1 - fee_rate), step)
+    quantity = ceil_to_step(owed / (1 - fee_rate), market_step(rules))
     if _sendable(quantity, rules, price):
         return ExitPlan(Verdict.SEND, min(quantity, _most(rules)), owed)
     return ExitPlan(Verdict.DUST, left=owed)

@@ -1,0 +1,237 @@
+"""What an exit trades: its own part, until flat or dust, and never what is somebody else's."""
+
+import logging
+from decimal import Decimal
+
+import pytest
+from binance.client import Client
+
+from tests.trading.world import SYMBOL, World, fresh
+from trading import execution
+from trading.domain.types import Side
+from trading.models import Event, Fill, OrderIntent
+
+
+def executed(world: World, side: str) -> Decimal:
+    return sum((Decimal(order["executed"]) for order in world.orders(side)), Decimal(0))
+
+
+def owner_of(world: World) -> Client:
+    """The owner with another program than Robson."""
+    url = world.simulator.url
+
+    class Owner(Client):  # type: ignore[misc]  # python-binance ships no types
+        API_URL, MARGIN_API_URL = f"{url}/api", f"{url}/sapi"
+
+    owner = Owner("demo-key", "demo-secret", ping=False)
+    owner.session.trust_env = False
+    return owner
+
+
+def lock(world: World, quantity: str) -> str:
+    """The owner's own resting stop takes coins away. Gives its client order id."""
+    owner = owner_of(world)
+    answer = owner.create_margin_order(
+        symbol=SYMBOL,
+        isIsolated="TRUE",
+        side="SELL",
+        type="STOP_LOSS_LIMIT",
+        timeInForce="GTC",
+        quantity=quantity,
+        price="49000",
+        stopPrice="50000",
+        newClientOrderId="owner-stop",
+    )
+    owner.close_connection()
+    return str(answer["clientOrderId"])
+
+
+def unlock(world: World) -> None:
+    owner = owner_of(world)
+    owner.cancel_margin_order(symbol=SYMBOL, isIsolated="TRUE", origClientOrderId="owner-stop")
+    owner.close_connection()
+
+
+def test_long_exit_sells_what_was_bought_less_its_commission(world: World) -> None:
+    position = world.enter()
+    intent = world.settle(world.request_exit(position))
+    assert intent.state == "done"
+    (sale,) = world.orders("SELL")
+    assert sale["side_effect"] == "AUTO_REPAY"
+    left = position.quantity - Decimal(sale["executed"])
+    assert 0 <= left < Decimal("0.00001")
+    assert intent.executed_quantity == Decimal(sale["executed"])
+    assert world.violations() == []
+
+
+def test_short_exit_buys_back_debt_interest_and_fee_and_leaves_zero_debt(world: World) -> None:
+    position = world.enter(Side.SHORT)
+    assert world.pair().base.debt > position.quantity
+    intent = world.settle(world.request_exit(position))
+    assert intent.state == "done"
+    assert world.pair().base.debt == 0
+    assert len(world.orders("BUY")) == 1
+    assert world.control.ledger()["leftover_debts"] == []
+    assert world.violations() == []
+
+
+def test_short_exit_pays_interest_that_has_grown_beyond_a_lot(world: World) -> None:
+    position = world.enter(Side.SHORT)
+    ten_days_ms = 10 * 86_400_000
+    world.control.fault("clock_skew_ms", ms=ten_days_ms)
+    world.exchange.sync_clock()
+    assert world.pair().base.interest > Decimal("0.00001")
+    world.settle(world.request_exit(position))
+    assert world.pair().base.debt == 0
+    assert world.violations() == []
+
+
+def test_grown_interest_is_paid_also_when_the_exit_takes_several_orders(world: World) -> None:
+    position = world.enter(Side.SHORT)
+    world.control.fault("clock_skew_ms", ms=10 * 86_400_000)
+    world.exchange.sync_clock()
+    world.control.fault("partial_fill", ratio="0.9", count=1)
+    world.settle(world.request_exit(position))
+    assert world.pair().base.debt == 0
+    assert world.violations() == []
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_partial_fills_are_followed_by_orders_for_the_rest_until_flat(world: World, side: Side) -> None:
+    position = world.enter(side)
+    world.control.fault("partial_fill", ratio="0.5", count=2)
+    intent = world.settle(world.request_exit(position))
+    assert intent.state == "done"
+    assert [order["status"] for order in world.orders(side.exit_order)] == ["EXPIRED", "EXPIRED", "FILLED"]
+    assert intent.executed_quantity == executed(world, side.exit_order)
+    assert abs(world.pair().base.net) < Decimal("0.00002")
+    assert world.violations() == []
+    kinds = list(Event.objects.filter(intent=intent, kind__contains="filled").values_list("kind", flat=True))
+    assert kinds == ["intent.partially_filled", "intent.partially_filled", "intent.filled"]
+
+
+def test_dust_is_final_and_announced_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    position = world.enter(capital=Decimal(40))
+    world.control.fault("partial_fill", ratio="0.8", count=1)
+    logging.getLogger("trading").addHandler(caplog.handler)
+    try:
+        intent = world.settle(world.request_exit(position))
+        assert execution.execute(intent.pk, world.later(1000)) is None
+    finally:
+        logging.getLogger("trading").removeHandler(caplog.handler)
+    assert intent.state == "dust"
+    assert len(world.orders("SELL")) == 1
+    assert [record.message for record in caplog.records].count(
+        f"{intent}: what is left cannot be sold (below the exchange's minimum). Final."
+    ) == 1
+    assert Event.objects.filter(kind="intent.dust").count() == 1
+    position.refresh_from_db()
+    assert position.state == "closed"
+    assert position.exit_quantity == executed(world, "SELL")
+
+
+def test_price_that_fell_since_the_trigger_makes_dust_and_no_endless_refusals(world: World) -> None:
+    position = world.enter(capital=Decimal(40))
+    intent = world.request_exit(position, trigger_price=Decimal(60_000))
+    world.control.price(SYMBOL, "12500")
+    assert world.settle(intent).state == "dust"
+    assert world.orders("SELL") == []
+
+
+def test_coins_locked_by_the_owners_order_are_waited_for(world: World) -> None:
+    position = world.enter()
+    lock(world, "0.00757")
+    intent = world.request_exit(position)
+    due = execution.execute(intent.pk, world.desk)
+    waiting = fresh(intent)
+    assert due is not None
+    assert due > world.desk.clock()
+    assert (waiting.state, waiting.refusals) == ("pending", 1)
+    assert [order["client_order_id"] for order in world.orders("SELL")] == ["owner-stop"]
+    unlock(world)
+    assert world.settle(intent).state == "done"
+    assert world.violations() == []
+
+
+def test_what_is_free_is_sold_while_the_rest_is_locked(world: World) -> None:
+    position = world.enter()
+    lock(world, "0.004")
+    intent = world.request_exit(position)
+    execution.execute(intent.pk, world.desk)
+    ours = world.orders("SELL")[1:]
+    assert [Decimal(order["executed"]) for order in ours] == [Decimal("0.00357")]
+    assert fresh(intent).state == "pending"
+    assert fresh(intent).executed_quantity == Decimal("0.00357")
+    unlock(world)
+    done = world.settle(intent)
+    assert (done.state, done.executed_quantity) == ("done", Decimal("0.00757"))
+
+
+def test_locked_coins_are_asked_for_less_and_less_often_and_ever_louder(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    position = world.enter()
+    lock(world, "0.00757")
+    intent = world.request_exit(position)
+    OrderIntent.objects.filter(pk=intent.pk).update(refusals=9)
+    logging.getLogger("trading").addHandler(caplog.handler)
+    try:
+        due = execution.execute(intent.pk, world.desk)
+    finally:
+        logging.getLogger("trading").removeHandler(caplog.handler)
+    assert due is not None
+    assert 25 < (due - world.desk.clock()).total_seconds() <= 30
+    assert any(record.levelname == "CRITICAL" and "locked" in record.message for record in caplog.records)
+
+
+def test_collateral_beside_a_long_is_not_sold(world: World) -> None:
+    position = world.enter()
+    world.give_base("1")
+    world.settle(world.request_exit(position))
+    assert executed(world, "SELL") == Decimal("0.00757")
+    assert world.pair().base.net > Decimal("0.99")
+    assert world.violations() == []
+
+
+def test_owners_own_surplus_on_a_short_is_not_bought_back(world: World) -> None:
+    position = world.enter(Side.SHORT)
+    world.control.trade("SELL", "0.01", symbol=SYMBOL)
+    world.settle(world.request_exit(position))
+    assert Decimal("0.0099") < world.pair().base.debt < Decimal("0.0101")
+    assert world.violations() == []
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_position_that_the_owner_closed_by_hand_ends_the_exit_without_an_order(
+    world: World, side: Side
+) -> None:
+    position = world.enter(side)
+    world.control.trade(side.exit_order, "all", symbol=SYMBOL)
+    intent = world.settle(world.request_exit(position))
+    assert intent.state == "done"
+    assert (intent.executed_quantity, Fill.objects.filter(attempt__intent=intent).count()) == (0, 0)
+    assert world.orders(side.exit_order) == []
+    position.refresh_from_db()
+    assert (position.state, position.exit_price, position.realised_pnl) == ("closed", None, None)
+    assert position.exit_reason == "test: found flat"
+
+
+def test_long_that_the_owner_sold_in_part_sells_only_what_is_left(world: World) -> None:
+    position = world.enter()
+    world.control.trade("SELL", "0.003", symbol=SYMBOL)
+    world.settle(world.request_exit(position))
+    assert executed(world, "SELL") == Decimal("0.00457")
+    assert world.violations() == []
+
+
+def test_empty_book_is_asked_again_with_growing_pauses(world: World) -> None:
+    position = world.enter()
+    world.sim("depth", symbol=SYMBOL, levels=0)
+    intent = world.request_exit(position)
+    due = execution.execute(intent.pk, world.desk)
+    assert due is not None
+    assert due > world.desk.clock()
+    assert len(world.orders("SELL")) == 1
+    assert fresh(intent).refusals == 1
+    world.sim("depth", symbol=SYMBOL, levels=10)
+    assert world.settle(intent).state == "done"

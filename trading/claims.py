@@ -1,0 +1,153 @@
+"""Steps 1, 2 and 7 of `trading.execution`: who may order, who executes, and what nobody has in hand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from trading import journal
+from trading.domain.client_ids import client_order_id
+from trading.domain.events import EventKind
+from trading.domain.lifecycle import LIVE_INTENT_STATES, IntentState
+from trading.exchange.port import Exchange
+from trading.models import OrderAttempt, OrderIntent, Position, Slot
+from trading.models.intent import Owner, Purpose
+
+
+class SlotBusy(Exception):
+    """Another order of the same purpose is under way in this slot: nothing was claimed."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What an executor works with. `holder` names it in leases; `clock` gives aware UTC times."""
+
+    exchange: Exchange
+    holder: str
+    clock: Callable[[], datetime]
+
+
+def lock_slot(slot_id: int) -> Slot:
+    """Lock the slot's row until the caller's transaction ends: ownership cannot change meanwhile."""
+    return Slot.objects.select_for_update(of=("self",)).select_related("account").get(pk=slot_id)
+
+
+def claim(
+    slot: Slot,
+    *,
+    purpose: Purpose,
+    owner: Owner,
+    quantity: Decimal,
+    reason: str,
+    at: datetime,
+    position: Position | None = None,
+    guard_id: int | None = None,
+    trigger_price: Decimal | None = None,
+) -> OrderIntent:
+    """Insert the intent to trade `quantity` (base). Call it under `lock_slot`, in the same transaction.
+
+    Raises SlotBusy if an order of this purpose is already live in the slot; the transaction is then broken.
+    """
+    side = slot.position_side
+    intent = OrderIntent(
+        slot=slot,
+        purpose=purpose,
+        owner=owner,
+        position=position,
+        guard_id=guard_id,
+        reason=reason,
+        order_side=side.entry_order if purpose == Purpose.ENTRY else side.exit_order,
+        quantity=quantity,
+        trigger_price=trigger_price,
+        created_at=at,
+        next_attempt_at=at,
+    )
+    try:
+        intent.save(force_insert=True)
+    except IntegrityError as error:
+        raise SlotBusy(f"{slot}: an {purpose} is already under way") from error
+    journal.append(
+        EventKind.INTENT_CLAIMED,
+        intent,
+        at=at,
+        owner=owner,
+        quantity=quantity,
+        reason=reason,
+        trigger=trigger_price,
+    )
+    return intent
+
+
+def take(intent_id: int, desk: Desk) -> OrderAttempt | None:
+    """Take the intent with a lease. Returns a new attempt to send, or the last one to look up.
+
+    None when it is settled, not due yet, or in other hands.
+    """
+    now = desk.clock()
+    with transaction.atomic():
+        intent = _takeable(intent_id, now)
+        if intent is None:
+            return None
+        if intent.state == IntentState.PENDING:
+            return begin_attempt(intent, desk)
+        if intent.state == IntentState.SENDING:
+            journal.advance(intent, IntentState.UNKNOWN, at=now, data={"error": "its sender is gone"})
+        intent.lease_holder, intent.lease_until = desk.holder, now + _lease()
+        intent.save(update_fields=["lease_holder", "lease_until"])
+        attempt = intent.attempts.order_by("-number")[0]
+        attempt.intent = intent
+        return attempt
+
+
+def begin_attempt(intent: OrderIntent, desk: Desk) -> OrderAttempt:
+    """Commit to one more attempt, inside the caller's transaction: from now on it may have been sent."""
+    now = desk.clock()
+    number = intent.attempts_made + 1
+    attempt = OrderAttempt.objects.create(
+        intent=intent,
+        number=number,
+        client_order_id=client_order_id(
+            intent.pk, number, purpose=intent.purpose, tag=settings.INSTALLATION_TAG
+        ),
+        timestamp_ms=desk.exchange.now_ms(),
+        created_at=now,
+    )
+    journal.advance(
+        intent,
+        IntentState.SENDING,
+        at=now,
+        data={"attempt": number, "client_order_id": attempt.client_order_id},
+        attempts_made=number,
+        lease_holder=desk.holder,
+        lease_until=now + _lease(),
+    )
+    return attempt
+
+
+def _takeable(intent_id: int, now: datetime) -> OrderIntent | None:
+    return (
+        OrderIntent.objects.select_for_update(skip_locked=True, of=("self",))
+        .select_related("slot__account")
+        .filter(_due(now), pk=intent_id)
+        .first()
+    )
+
+
+def _due(now: datetime) -> Q:
+    free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
+    return free & Q(state__in=LIVE_INTENT_STATES, next_attempt_at__lte=now)
+
+
+def _lease() -> timedelta:
+    return timedelta(seconds=settings.INTENT_LEASE_S)
+
+
+def due_intents(now: datetime) -> list[int]:
+    """Live intents that nobody holds and whose time has come, the oldest first."""
+    return list(
+        OrderIntent.objects.filter(_due(now)).order_by("next_attempt_at").values_list("pk", flat=True)
+    )

@@ -1,0 +1,70 @@
+"""What an exit has left to trade: by its owner's part, the recorded fills and the exchange's balances."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from django.conf import settings
+
+from trading import fills
+from trading.domain.exits import ExitPlan, Verdict, plan_exit
+from trading.domain.types import MarginPair, OrderReport, OrderSide
+from trading.exchange.errors import BadAnswer, ExchangeError
+from trading.exchange.port import Exchange
+from trading.models import OrderIntent
+
+ZERO = Decimal(0)
+
+PairReader = Callable[[], MarginPair]
+
+
+def pair_of(exchange: Exchange, symbol: str) -> MarginPair:
+    """The balances of one pair. Raises BadAnswer if the answer leaves it out: that does not mean flat."""
+    pair = exchange.margin_pairs([symbol]).get(symbol)
+    if pair is None:
+        raise BadAnswer(f"the account's answer leaves {symbol} out")
+    return pair
+
+
+def plan(
+    intent: OrderIntent,
+    exchange: Exchange,
+    read_pair: PairReader | None = None,
+    *,
+    just_closed: Decimal = ZERO,
+) -> ExitPlan:
+    """The next order of an exit; `just_closed` (base) is executed and not recorded. Raises ExchangeError."""
+    symbol = intent.slot.symbol
+    rules = exchange.symbol_rules(symbol)
+    return plan_exit(
+        intent.slot.position_side,
+        intent.quantity - fills.closed_quantity(intent, rules.base_asset) - just_closed,
+        read_pair() if read_pair else pair_of(exchange, symbol),
+        rules,
+        price=_price(intent, exchange),
+        fee_rate=settings.FEE_RATE,
+        whole=intent.quantity,
+    )
+
+
+def left_after(intent: OrderIntent, exchange: Exchange, report: OrderReport) -> ExitPlan:
+    """What is left to do once `report` is recorded. Raises ExchangeError only before anything is concluded.
+
+    A long that sold all of its own needs no second look; a short does, because its debt must be zero.
+    """
+    if not intent.is_exit:
+        return ExitPlan(Verdict.FLAT)
+    rules = exchange.symbol_rules(intent.slot.symbol)
+    just_closed = fills.base_moved(report, rules.base_asset)
+    left = intent.quantity - fills.closed_quantity(intent, rules.base_asset) - just_closed
+    if intent.order_side == OrderSide.SELL and left < rules.lot_step:
+        return ExitPlan(Verdict.FLAT, left=left)
+    try:
+        return plan(intent, exchange, just_closed=just_closed)
+    except ExchangeError:
+        return ExitPlan(Verdict.SEND, left=left)
+
+
+def _price(intent: OrderIntent, exchange: Exchange) -> Decimal:
+    # After a refusal the price may have moved so far that only dust is left: ask. Before one, do not wait.
+    known = None if intent.refusals else intent.average_price or intent.trigger_price
+    return known or exchange.price(intent.slot.symbol).price
