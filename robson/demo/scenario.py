@@ -128,8 +128,8 @@ def _stop_trails(director: Director, position: Position) -> None:
 
 def _core_exits(director: Director, position: Position) -> None:
     director.say(f"{BTC} turns and falls through the stop")
-    with director.moving(BTC, Decimal(-300)) as fall:
-        deadline = time.monotonic() + 20
+    with director.moving(BTC, Decimal(-75)) as fall:
+        deadline = time.monotonic() + 30
         while _state(position) != PositionState.CLOSED:
             if time.monotonic() > deadline:
                 raise DemoFailed("Core did not exit at its stop")

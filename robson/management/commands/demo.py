@@ -1,6 +1,7 @@
 """`make demo`: see both modalities at work and read the exchange's ledger at the end."""
 
 import json
+import logging
 import os
 import sys
 import time
@@ -24,6 +25,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         file = paths.data_dir() / "demo-report.json"
         started = time.monotonic()
+        if not options["logs"]:
+            # The lines below tell the same, for people.
+            logging.getLogger("trading").setLevel(logging.WARNING)
         try:
             with stage.running(self._say, self._log if options["logs"] else _silent) as up:
                 position, guard = scenario.play(up, self._say)
@@ -35,9 +39,7 @@ class Command(BaseCommand):
         self._verdict(result)
         if options["json"]:
             self.stdout.write(json.dumps(result))
-        self._say(
-            f"report: {file.relative_to(paths.PROJECT_DIR) if file.is_relative_to(paths.PROJECT_DIR) else file}"
-        )
+        self._say(f"report: {os.path.relpath(file)}")
 
     def _verdict(self, result: report.Report) -> None:
         wrong = report.problems(result)
