@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from tests.exchange.conftest import Connect
-from tests.exchange.factories import market_order
+from tests.exchange.factories import account, market_order
 from tests.exchange.stub import Answer, Stub, breaks_off, hangs_up, never_answers, resets, says, says_text
 from trading.exchange.calls import CallReport
 from trading.exchange.errors import BadAnswer, ExchangeError, NotSent, OutcomeUnknown, RetryLater, StopAndPage
@@ -181,6 +181,15 @@ def test_a_ban_is_reported_with_its_length_and_silences_queries_but_not_orders(
     assert ban.value.after_s == 60
     assert held.value.after_s == 60
     assert [seen.method for seen in stub.seen] == ["GET", "POST"]
+
+
+def test_too_many_orders_leave_queries_free(client: BinanceMargin, stub: Stub) -> None:
+    stub.will(says({"code": -1015, "msg": "Too many new orders."}, 429), says(account()))
+
+    with pytest.raises(RetryLater):
+        client.send_market_order(market_order())
+
+    assert client.margin_pairs() == {}
 
 
 def test_every_attempt_is_reported_with_its_error(

@@ -11,6 +11,7 @@ from trading.exchange.errors import ExchangeError, Refused, RetryLater, StopAndP
 from trading.exchange.http import BinanceHttp, Timeouts
 
 _WRONG_CLOCK = -1021
+_TOO_MANY_ORDERS = -1015
 
 # Weight is counted per endpoint, so a query needs to know its own before it is asked.
 PATHS: Mapping[str, str] = {
@@ -122,8 +123,13 @@ class Caller:
         status = 0 if response is None else response.status_code
         now = self.now_ms()
         self._budget = self._budget.observed(path, headers, now)
-        if isinstance(error, RetryLater | StopAndPage) and status in {403, 418, 429}:
+        if isinstance(error, RetryLater | StopAndPage) and _silences(error):
             self._budget = self._budget.quieted(now + int(error.after_s * 1000))
         self._settings.after_call(
             CallReport(name, path, seconds, status, weights.used_weights(headers), error)
         )
+
+
+def _silences(error: ExchangeError) -> bool:
+    """Whether the exchange wants to hear nothing at all; too many orders leave queries free."""
+    return error.http_status in {403, 418, 429} and error.code != _TOO_MANY_ORDERS

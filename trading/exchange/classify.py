@@ -53,8 +53,7 @@ _FUTURES = Venue.USDM_FUTURES
 TABLE: tuple[Row, ...] = (
     # A ban grows with every further request; Binance's shortest one is two minutes.
     Row(StopAndPage, statuses=(418,), after_s=120),
-    Row(StopAndPage, statuses=(403,), after_s=300),
-    Row(StopAndPage, statuses=(451,), after_s=3600),
+    Row(StopAndPage, statuses=(403, 451), after_s=60),
     Row(RetryLater, statuses=(429,), after_s=10),
     # Futures says which of its 503s did nothing; spot and margin never do.
     Row(RetryLater, statuses=(503,), says="service unavailable", venue=_FUTURES, after_s=0.2),
@@ -69,8 +68,8 @@ TABLE: tuple[Row, ...] = (
     Row(RetryLater, codes=(-1003, -1015), after_s=10),
     # A borrow or repayment of the account is being worked on, typically for 100 ms.
     Row(RetryLater, codes=(-3007,), after_s=0.2),
-    Row(StopAndPage, codes=(-1002, -1022, -2008, -2014, -2015), after_s=300),
-    Row(StopAndPage, statuses=(401,), after_s=300),
+    Row(StopAndPage, codes=(-1002, -1022, -2008, -2014, -2015), after_s=60),
+    Row(StopAndPage, statuses=(401,), after_s=60),
     # No code: some machine on the way answered, not Binance's gateway.
     Row(OutcomeUnknown, codes=(0,), method="POST"),
     Row(OutcomeUnknown, codes=(0,), method="DELETE"),
