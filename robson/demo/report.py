@@ -90,7 +90,7 @@ def _core_latency(stage: Stage, position: Position, exits: Mapping[str, Any]) ->
     before = [p for p in touching if p["published_ns"] <= order["received_ns"]] if order else []
     if order is None or not before:
         return None
-    return round((order["received_ns"] - min(p["published_ns"] for p in before)) / 1e6, 3)
+    return float(round((order["received_ns"] - min(p["published_ns"] for p in before)) / 1e6, 3))
 
 
 def _safety_latency(guard: GuardedPosition, exits: Mapping[str, Any]) -> float | None:
@@ -99,4 +99,4 @@ def _safety_latency(guard: GuardedPosition, exits: Mapping[str, Any]) -> float |
     requested = Event.objects.filter(guard_id=guard.pk, kind="guard.exit_requested").first()
     if order is None or requested is None:
         return None
-    return round(order["received_wall_ns"] / 1e6 - requested.at.timestamp() * 1e3, 3)
+    return float(round(order["received_wall_ns"] / 1e6 - requested.at.timestamp() * 1e3, 3))
