@@ -123,6 +123,15 @@ def test_cancelled_order_repays_its_own_loan(desk: Desk) -> None:
     assert (desk.quote().borrowed, desk.quote().free) == (D(0), D(10_000))
 
 
+def test_cancelled_order_repays_only_the_part_of_its_loan_that_it_did_not_spend(desk: Desk) -> None:
+    desk.exchange.board.set_depth(BTC, Depth(levels=1, quantity=D("0.25")))
+    order = desk.place("BUY", "0.3", type="LIMIT", price="60000.01", side_effect="MARGIN_BUY")
+    desk.exchange.set_free(KEY, BTC, "USDT", D(5_000))
+    desk.exchange.cancel(KEY, BTC, order.order_id)
+    assert desk.quote().borrowed == D("8000.003") - D("3000.0005")
+    assert desk.quote().free == D(5_000)
+
+
 def test_cancelled_order_keeps_its_loan_when_told_so(desk: Desk) -> None:
     order = desk.place(
         "BUY", "0.3", type="LIMIT", price="50000", side_effect="MARGIN_BUY", repay_at_cancel=False

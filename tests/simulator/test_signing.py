@@ -49,6 +49,21 @@ def test_parameters_may_be_split_between_query_and_body(server: Server) -> None:
     assert server.send("POST", ORDER, query, body=signed).json()["status"] == "FILLED"
 
 
+def test_signature_may_stand_in_the_query_while_the_body_carries_the_rest(server: Server) -> None:
+    query = f"symbol=BTCUSDT&isIsolated=TRUE&side=BUY&timestamp={_now()}"
+    body = "type=MARKET&quantity=0.1"
+    given = signature(SECRET, query + body)
+    assert server.send("POST", ORDER, f"{query}&signature={given}", body=body).json()["status"] == "FILLED"
+
+
+def test_query_wins_over_the_body_where_both_name_a_parameter(server: Server) -> None:
+    query = f"symbol=BTCUSDT&isIsolated=TRUE&side=BUY&type=MARKET&quantity=0.1&timestamp={_now()}"
+    body = "quantity=0.2"
+    given = signature(SECRET, query + body)
+    answer = server.send("POST", ORDER, query, body=f"{body}&signature={given}").json()
+    assert answer["executedQty"] == "0.10000000"
+
+
 def test_signature_may_stand_anywhere_and_in_upper_case(server: Server) -> None:
     stamp = f"timestamp={_now()}"
     given = signature(SECRET, f"symbols=BTCUSDT&{stamp}").upper()

@@ -137,6 +137,15 @@ def test_new_position_after_an_exit_may_be_exited_again(desk: Desk) -> None:
     assert desk.violations() == []
 
 
+def test_exits_of_an_earlier_position_do_not_count_against_a_later_one() -> None:
+    fresh = _with_base_collateral()
+    fresh.place("BUY", "0.05")
+    fresh.place("SELL", "0.04995", side_effect="AUTO_REPAY")
+    fresh.place("BUY", "0.05")
+    fresh.place("SELL", "0.1", side_effect="AUTO_REPAY")
+    assert fresh.violations() == ["oversold"]
+
+
 def test_leftover_debt_is_reported_without_being_a_violation(desk: Desk) -> None:
     desk.place("SELL", "0.05", side_effect="MARGIN_BUY")
     desk.place("BUY", "0.05", side_effect="AUTO_REPAY")
