@@ -1,4 +1,4 @@
-"""`robson arm`, `robson disarm` and `robson resume`, against a real exchange process and a real database."""
+"""`robson arm`, against a real exchange process and a real database."""
 
 import json
 from datetime import UTC, datetime
@@ -13,10 +13,9 @@ from pytest_django.fixtures import Settings
 from robson.local.simulator import SimulatorProcess
 from tests import factories
 from tests.trading.support import trade_on
-from trading.domain.events import EventKind
 from trading.domain.lifecycle import PositionState
 from trading.domain.types import Side
-from trading.models import Account, Event, Heartbeat, Position
+from trading.models import Account, Heartbeat, Position
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -163,43 +162,3 @@ def test_an_exchange_that_is_away_is_told_without_a_traceback(settings: Settings
     settings.BINANCE = {**settings.BINANCE, "BINANCE_API_URL": "http://127.0.0.1:9"}
     assert "did not answer" in str(refused("arm", "BTCUSDT"))
     assert not Position.objects.exists()
-
-
-@pytest.mark.parametrize("by_symbol", [True, False])
-def test_disarm_takes_a_position_back_by_number_or_symbol(by_symbol: bool) -> None:
-    position = factories.core_position(state=PositionState.ARMED)
-    text = said("disarm", "btcusdt" if by_symbol else str(position.pk), "--reason", "changed my mind")
-    assert "Nothing was bought or sold" in text
-    position.refresh_from_db()
-    assert position.state == PositionState.CANCELLED
-    event = Event.objects.get(kind=EventKind.POSITION_DISARMED)
-    assert event.data["reason"].startswith("changed my mind (by ")
-
-
-def test_disarm_refuses_what_is_open_and_changes_nothing() -> None:
-    position = factories.core_position(state=PositionState.ACTIVE)
-    assert "not armed" in str(refused("disarm", "BTCUSDT"))
-    position.refresh_from_db()
-    assert position.state == PositionState.ACTIVE
-
-
-def test_disarm_of_a_symbol_armed_on_both_sides_asks_which() -> None:
-    for side in Side:
-        factories.core_position(side=side, state=PositionState.ARMED)
-    assert refused("disarm", "BTCUSDT").returncode == 2
-    assert not Event.objects.exists()
-
-
-@pytest.mark.parametrize("what", ["ETHUSDT", "4711", "99999999999999999999999"])
-def test_disarm_of_what_is_not_there_points_to_the_list(what: str) -> None:
-    assert "robson positions" in str(refused("disarm", what))
-
-
-def test_resume_allows_entries_again_and_records_who_and_why() -> None:
-    account = factories.account(entries_paused=True)
-    said("resume", "--reason", "calm again")
-    account.refresh_from_db()
-    assert not account.entries_paused
-    event = Event.objects.get(kind=EventKind.ACCOUNT_RESUMED)
-    assert event.data["reason"] == "calm again"
-    assert event.data["by"]

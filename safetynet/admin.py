@@ -1,0 +1,181 @@
+"""The Safety Net in Django's admin: guards are read, exemptions are made and ended."""
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.validators import RegexValidator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from safetynet.models import Exemption, GuardedPosition, PollState
+from safetynet.services import ExemptionRefused, end_exemption, exempt
+from trading import queries
+from trading.admin.readonly import ReadOnlyAdmin, amount, state
+from trading.domain.types import Side
+
+LENGTHS = (("1", "1 hour"), ("4", "4 hours"), ("24", "1 day"), ("168", "1 week"), ("720", "30 days"))
+
+
+class SlotColumns(ReadOnlyAdmin):
+    """Columns of every table whose rows belong to a slot."""
+
+    list_select_related = ("slot__account",)
+    search_fields = ("=slot__symbol",)
+    search_help_text = "A symbol, in full"
+
+    @admin.display(ordering="slot__symbol")
+    def symbol(self, row: Any) -> str:
+        return str(row.slot.symbol)
+
+    @admin.display(ordering="slot__side")
+    def side(self, row: Any) -> str:
+        return str(row.slot.side)
+
+    @admin.display(ordering="slot__account")
+    def account(self, row: Any) -> str:
+        return str(row.slot.account)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("slot__account")
+
+
+@admin.register(GuardedPosition)
+class GuardedPositionAdmin(SlotColumns):
+    list_display = (
+        "id", "state_badge", "symbol", "side", "account", "size", "entry", "entry_is_provisional", "stop",
+        "price", "last_seen_at", "opened_at", "end_reason",
+    )  # fmt: skip
+    list_display_links = ("id", "symbol")
+    list_filter = ("state", "entry_is_provisional", "slot__account", "opened_at")
+    fields = (
+        "state_badge", "symbol", "side", "account", "size", "entry", "entry_is_provisional", "stop", "price",
+        "last_seen_at", "opened_at", "closed_at", "exit_at", "end_reason", "told",
+    )  # fmt: skip
+    readonly_fields = (
+        "state_badge",
+        "symbol",
+        "side",
+        "account",
+        "size",
+        "entry",
+        "stop",
+        "price",
+        "exit_at",
+    )
+    state_badge = state()
+    size = amount("quantity")
+    entry = amount("entry_price", "entry")
+    stop = amount("stop_price", "safety stop")
+    price = amount("last_price")
+    exit_at = amount("exit_price")
+
+    @admin.display(description="events")
+    def told(self, guard: GuardedPosition) -> SafeString:
+        page = reverse("admin:trading_event_changelist")
+        return format_html('<a href="{}?guard_id={}">All events</a>', page, guard.pk)
+
+
+@admin.register(PollState)
+class PollStateAdmin(ReadOnlyAdmin):
+    list_display = (
+        "account", "polls", "last_success_at", "failures_in_a_row", "last_error", "last_duration_s",
+        "lease_holder",
+    )  # fmt: skip
+    list_select_related = ("account",)
+
+
+class ExemptionForm(forms.Form):
+    """A slot, for how long, and why."""
+
+    account = forms.ChoiceField()
+    symbol = forms.CharField(max_length=32, widget=forms.TextInput(attrs={"placeholder": "ETHUSDT"}))
+    side = forms.ChoiceField(choices=[(str(side), side.capitalize()) for side in Side])
+    hours = forms.ChoiceField(choices=LENGTHS, initial="24", label="For")
+    reason = forms.CharField(max_length=255, widget=forms.TextInput(attrs={"size": 60}))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.accounts = {account.name: account for account in queries.active_accounts()}
+        names = [(name, name) for name in self.accounts]
+        self.fields["account"] = forms.ChoiceField(choices=names)
+
+    def clean_symbol(self) -> str:
+        """Upper case, letters and digits only."""
+        symbol = str(self.cleaned_data["symbol"]).strip().upper()
+        RegexValidator(r"^[A-Z0-9]+$", "Letters and digits only, for example ETHUSDT.")(symbol)
+        return symbol
+
+
+@admin.register(Exemption)
+class ExemptionAdmin(SlotColumns):
+    list_display = (
+        "id",
+        "symbol",
+        "side",
+        "account",
+        "until",
+        "in_force",
+        "reason",
+        "created_by",
+        "ended_at",
+    )
+    list_filter = ("slot__account", "until")
+    actions = ("end_selected",)
+    fields = ("symbol", "side", "account", "until", "reason", "created_by", "created_at", "ended_at")
+    readonly_fields = ("symbol", "side", "account")
+
+    @admin.display(boolean=True, description="in force")
+    def in_force(self, exemption: Exemption) -> bool:
+        return exemption.ended_at is None and exemption.until > timezone.now()
+
+    def has_add_permission(self, request: HttpRequest, *_: Any, **__: Any) -> bool:
+        return request.user.has_perm("safetynet.add_exemption")
+
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        """What the action below asks for."""
+        return request.user.has_perm("safetynet.change_exemption")
+
+    @admin.action(description="End the chosen exemptions: protect again at once", permissions=["end"])
+    def end_selected(self, request: HttpRequest, chosen: QuerySet[Exemption]) -> None:
+        for exemption in chosen.select_related("slot__account"):
+            if end_exemption(exemption=exemption, by=request.user.get_username(), at=timezone.now()):
+                self.log_change(request, exemption, "Ended")
+                messages.success(request, f"{exemption.slot} is protected again.")
+            else:
+                messages.warning(request, f"{exemption.slot}: this exemption was over already.")
+
+    def add_view(self, request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
+        """A form that names the slot, since the slot may not have a row yet."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = ExemptionForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                return self._exempt(request, form)
+            except ExemptionRefused as refusal:
+                form.add_error(None, str(refusal))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.model._meta,
+            "title": "Exempt a symbol from the Safety Net",
+            "form": form,
+            "media": self.media + form.media,
+        }
+        return TemplateResponse(request, "admin/safetynet/exempt.html", context)
+
+    def _exempt(self, request: HttpRequest, form: ExemptionForm) -> HttpResponseRedirect:
+        data, now = form.cleaned_data, timezone.now()
+        slot = queries.slot_for(form.accounts[data["account"]], data["symbol"], Side(data["side"]))
+        until = now + timedelta(hours=int(data["hours"]))
+        made = exempt(slot=slot, until=until, reason=data["reason"], by=request.user.get_username(), at=now)
+        self.log_addition(request, made, data["reason"])
+        messages.warning(request, f"{made}: the Safety Net's stop is off until then.")
+        return HttpResponseRedirect(reverse("admin:safetynet_exemption_changelist"))
