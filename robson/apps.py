@@ -7,7 +7,9 @@ class RobsonConfig(AppConfig):
     verbose_name = "Robson"
 
     def ready(self) -> None:
-        from robson import checks
+        from robson import checks, watchdogs
+
+        watchdogs.install()
 
         # A bare clone sets nothing in the environment: what looks there runs with `check --deploy` only.
         register(checks.hosts_belong_together, Tags.security, deploy=True)

@@ -108,6 +108,11 @@ CELERY_RESULT_EXPIRES = 86_400
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TRACK_STARTED = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = {
+    "trading.execute_intent": {"queue": "exits"},
+    "safetynet.exit_guard": {"queue": "exits"},
+    "safetynet.poll_all": {"queue": "safetynet"},
+}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_TIME_LIMIT = 60
@@ -123,6 +128,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 120,
     "socket_timeout": 30,
     "socket_connect_timeout": 2,
+    # Without it, publishing to a broker that is away waits six seconds whatever the next setting says.
+    "max_retries": 0,
 }
 # An exit request must not wait for a broker that is away: the sweep and the next poll ask again.
 CELERY_TASK_PUBLISH_RETRY = False
@@ -151,6 +158,8 @@ HTTP_TIMEOUT_S = (2.0, float(env.decimal("ROBSON_HTTP_TIMEOUT_S", "5")))
 FEE_RATE = env.decimal("ROBSON_FEE_RATE", "0.001")
 
 POLL_INTERVAL_S = 20
+# A consumer that has not done its whole job for this long is silent: the poll then drives Core's stops.
+CONSUMER_SILENT_S = env.whole("ROBSON_CONSUMER_SILENT_S", 10)
 FEED_AGE_LIMIT_S = env.whole("ROBSON_FEED_AGE_LIMIT_S", 5)
 
 METRICS_DIR = Path(env.text("PROMETHEUS_MULTIPROC_DIR") or paths.private_dir("metrics"))

@@ -1,6 +1,7 @@
 """The poll: see the whole account, judge each slot, act. Every 20 seconds, from whichever process runs it."""
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 
 from django.db import DatabaseError
@@ -14,6 +15,15 @@ from trading.execution import Desk
 from trading.queries import Account
 
 log = logging.getLogger(__name__)
+
+Companion = Callable[[Account, Desk], None]
+_companions: list[Companion] = []
+
+
+def accompany(companion: Companion) -> None:
+    """Have `companion` run with every poll of an account, whatever became of the poll itself."""
+    if companion not in _companions:
+        _companions.append(companion)
 
 
 def poll(account: Account, desk: Desk) -> PollReport:
@@ -34,6 +44,8 @@ def poll(account: Account, desk: Desk) -> PollReport:
         log.exception("Safety Net: the poll of %s failed", account)
         report.failures.append(_text(error))
     _count(account, report, desk.clock())
+    for companion in _companions:
+        companion(account, desk)
     return report
 
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from trading import bus, execution, fills, journal
-from trading.domain.events import CorePositionClosed, CorePositionOpened, EventKind
+from trading import bus, execution, facts, fills, journal
+from trading.domain.events import EventKind
 from trading.domain.lifecycle import PositionState
 from trading.domain.stops import StopKind, StopPolicy, stop_distance
 from trading.domain.trailing import TrailingStop, stop_for
@@ -80,14 +80,18 @@ def request_exit(
     at: datetime,
     trigger_price: Decimal | None = None,
     owner: Owner = Owner.CORE,
+    stop: TrailingStop | None = None,
 ) -> OrderIntent | None:
     """Commit Exiting with its order intent, for the exit task to execute.
 
-    None when the position is not Active (any more), or when another exit is live in its slot.
+    `stop` is the trailing stop as the caller last saw it. None when the position is not Active (any more), or
+    when another exit is live in its slot.
     """
     try:
         with journal.atomic(position):
-            return _claim_exit(position, reason=reason, at=at, trigger_price=trigger_price, owner=owner)
+            return _claim_exit(
+                position, reason=reason, at=at, trigger_price=trigger_price, owner=owner, stop=stop
+            )
     except execution.SlotBusy as busy:
         _not_claimed(position, busy)
         return None
@@ -152,6 +156,8 @@ def _claim_exit(
     if not exiting:
         position.refresh_from_db(fields=["state"])
         return None
+    # The owner may have closed a part by hand since this row was read.
+    position.refresh_from_db(fields=["quantity"])
     return execution.claim(
         slot,
         purpose=Purpose.EXIT,
@@ -224,7 +230,7 @@ def _settle_entry(position: Position, intent: OrderIntent, base_asset: str, at: 
         opened_at=at,
         binance_position_id=order_id,
     )
-    bus.publish(_opened(position, order_id))
+    bus.publish(facts.opened(position, order_id))
     log.info("%s: entered %s at %s, stop %s", position, quantity, price, stop.stop)
 
 
@@ -257,7 +263,7 @@ def _settle_exit(position: Position, intent: OrderIntent, base_asset: str, at: d
         realised_pnl=profit,
         closed_at=at,
     )
-    bus.publish(_closed(position))
+    bus.publish(facts.closed(position))
     log.info("%s: closed at %s (%s), profit %s", position, price, reason, profit)
 
 
@@ -270,26 +276,3 @@ def _profit(position: Position, exit_intent: OrderIntent, base_asset: str) -> De
     paid = sum((fills.commission_in(intent, quote_asset) for intent in (entry, exit_intent)), ZERO)
     flow = exit_intent.executed_quote - entry.executed_quote
     return Decimal(flow if position.slot.position_side is Side.LONG else -flow) - paid
-
-
-def _opened(position: Position, order_id: str) -> CorePositionOpened:
-    slot = position.slot.key
-    return CorePositionOpened(
-        position_id=str(position.pk),
-        symbol=slot.symbol,
-        side=slot.side,
-        binance_position_id=order_id,
-        account=slot.account,
-        venue=slot.venue,
-    )
-
-
-def _closed(position: Position) -> CorePositionClosed:
-    slot = position.slot.key
-    return CorePositionClosed(
-        position_id=str(position.pk),
-        symbol=slot.symbol,
-        side=slot.side,
-        account=slot.account,
-        venue=slot.venue,
-    )

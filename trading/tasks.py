@@ -1,16 +1,20 @@
 """Celery tasks of Core: thin. Each may run twice, late, or at the same time as itself."""
 
+import logging
 from datetime import timedelta
 
 from celery import shared_task
 
-from trading import execution, gateway
+from trading import execution, gateway, queries, reconciliation
+from trading.exchange.errors import ExchangeError
 from trading.models import Event, OrderIntent
+
+log = logging.getLogger(__name__)
 
 KEEP_EVENTS_DAYS = 400
 
 
-@shared_task(queue="exits", name="trading.execute_intent")
+@shared_task(name="trading.execute_intent")
 def execute_intent(intent_id: int) -> None:
     """Execute one intent; a second delivery finds it settled or in other hands, and does nothing."""
     intent = OrderIntent.objects.select_related("slot__account").get(pk=intent_id)
@@ -19,7 +23,7 @@ def execute_intent(intent_id: int) -> None:
         execute_intent.apply_async((intent_id,), eta=due, expires=due + timedelta(minutes=1))
 
 
-@shared_task(queue="default", name="trading.sweep", expires=10)
+@shared_task(name="trading.sweep", expires=10)
 def sweep() -> int:
     """Hand every intent that is due and in nobody's hands to the exits queue."""
     due = execution.due_intents(gateway.utc_now())
@@ -28,7 +32,17 @@ def sweep() -> int:
     return len(due)
 
 
-@shared_task(queue="default", name="trading.prune_events")
+@shared_task(name="trading.reconcile", expires=50)
+def reconcile() -> None:
+    """Compare Core's positions with the exchange. One account that fails does not stop the others."""
+    for account in queries.active_accounts():
+        try:
+            reconciliation.reconcile(account, gateway.desk_for(account))
+        except (ExchangeError, gateway.MissingCredentials):
+            log.exception("%s was not reconciled; nothing was changed", account)
+
+
+@shared_task(name="trading.prune_events")
 def prune_events() -> int:
     """Delete events older than the keeping time, and nothing else."""
     return Event.prune(before=gateway.utc_now() - timedelta(days=KEEP_EVENTS_DAYS))

@@ -53,6 +53,7 @@ class Lanes:
         self.readers = {lane: Lane(f"reader-{number}") for number, lane in enumerate(self.acting)}
         self.books = Lane("books")
         self.loading = Lane("loading")
+        self.others = Lane("others")
 
     def freest(self) -> Lane:
         return min(self.acting, key=lambda lane: lane.waiting)
@@ -63,7 +64,7 @@ class Lanes:
         await asyncio.gather(*(lane.run(_warm) for lane in idle))
 
     def close(self) -> None:
-        for lane in (*self.acting, *self.readers.values(), self.books, self.loading):
+        for lane in (*self.acting, *self.readers.values(), self.books, self.loading, self.others):
             lane.close()
 
 

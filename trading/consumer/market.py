@@ -13,7 +13,7 @@ from trading.models import Position
 from trading.services import Progress
 
 ZERO = Decimal(0)
-# A stop goes into the event log when it has moved by this share of its distance since the last time.
+# A stop goes into the event log once it has moved by this share of its distance.
 ANNOUNCED_SHARE = Decimal("0.1")
 
 

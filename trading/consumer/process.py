@@ -4,13 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError
 
-from trading import gateway, metrics, queries, services
+from trading import gateway, metrics, queries, reconciliation, services
 from trading.consumer import loading
 from trading.consumer.accounts import AccountFeeds
 from trading.consumer.acting import Acting
@@ -34,6 +35,17 @@ FEED_CHECK_S = 1.0
 WARM_S = 20.0
 HEARTBEAT_S = 2.0
 HOLD_DOWN_S = 10.0
+WATCH_S = 5.0
+RECONCILE_S = 60.0
+
+Companion = Callable[[datetime], None]
+_companions: list[Companion] = []
+
+
+def accompany(companion: Companion) -> None:
+    """Have `companion(since)` run every few seconds beside the consumer, in a lane of its own."""
+    if companion not in _companions:
+        _companions.append(companion)
 
 
 class Consumer:
@@ -45,12 +57,14 @@ class Consumer:
         self.market = Market(on_stop=self.acting.exit, on_signal=self.acting.enter, on_gap=self.load_again)
         self.feed = FeedAge(limit_s=settings.FEED_AGE_LIMIT_S, hold_down_s=HOLD_DOWN_S)
         self.decoder = FrameDecoder(now_ms=lambda: int(time.time() * 1000))
-        self.stream = MarketStream(gateway.endpoints().stream, self.on_frame, _log_state)
+        self.stream = MarketStream(gateway.endpoints().stream, self.on_frame, self.on_link)
         self.accounts = AccountFeeds(self.lanes.loading, changed=self.wake)
         self.frames = 0
         self._counted = 0
         self._known: set[tuple[int, str]] = set()
         self._wake = asyncio.Event()
+        self._reconnected = asyncio.Event()
+        self._since = gateway.utc_now()
         self._loads: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
@@ -67,6 +81,8 @@ class Consumer:
             self._every(FEED_CHECK_S, self.check_feed),
             self._every(HEARTBEAT_S, self.beat),
             self._every(WARM_S, self.lanes.warm),
+            self._every(WATCH_S, self.watch_others),
+            self._every(RECONCILE_S, self.reconcile, wake=self._reconnected),
         ]
         tasks = [asyncio.create_task(job) for job in jobs]
         stopped = asyncio.create_task(stop.wait())
@@ -91,6 +107,12 @@ class Consumer:
             self.market.on_tick(value)
         elif isinstance(value, Candle):
             self.market.on_candle(value)
+
+    def on_link(self, state: LinkState) -> None:
+        """The market stream's connection changed."""
+        _log_state(state)
+        if state.link is Link.CONNECTED:
+            self._reconnected.set()
 
     async def sync(self) -> None:
         """Follow the database: what is managed is watched, and nothing else is."""
@@ -169,6 +191,16 @@ class Consumer:
             if tick is not None:
                 self.market.on_tick(tick)
 
+    async def watch_others(self) -> None:
+        for companion in _companions:
+            await self.lanes.others.run(partial(companion, self._since))
+
+    async def reconcile(self) -> None:
+        """At the start, whenever the exchange is connected to again, and now and then."""
+        for account in await self.lanes.others.run(queries.active_accounts):
+            await self.lanes.others.run(partial(_reconcile, account))
+        self.wake()
+
     async def beat(self) -> None:
         metrics.FRAMES.labels(outcome="received").inc(self.frames - self._counted)
         self._counted = self.frames
@@ -201,6 +233,10 @@ async def _pause(seconds: float, wake: asyncio.Event | None) -> None:
     except TimeoutError:
         return
     wake.clear()
+
+
+def _reconcile(account: Account) -> None:
+    reconciliation.reconcile(account, gateway.desk_for(account))
 
 
 def _log_state(state: LinkState) -> None:

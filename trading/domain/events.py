@@ -18,6 +18,9 @@ class EventKind(StrEnum):
     POSITION_EXIT_REQUESTED = "position.exit_requested"
     POSITION_EXIT_WITHDRAWN = "position.exit_withdrawn"
     POSITION_CLOSED = "position.closed"
+    POSITION_REDUCED = "position.reduced"
+    POSITION_MISSING = "position.missing"
+    POSITION_FOUND = "position.found"
     POSITION_CANCELLED = "position.cancelled"
     POSITION_FAILED = "position.failed"
 

@@ -61,6 +61,9 @@ class Position(models.Model):
     armed_at = models.DateTimeField(default=timezone.now)
     opened_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
+    missing_since = models.DateTimeField(
+        null=True, blank=True, help_text="The exchange holds less than this position since then."
+    )
     note = models.CharField(max_length=255, blank=True)
 
     class Meta:

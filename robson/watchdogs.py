@@ -1,0 +1,53 @@
+"""The two watchdogs, each in the other's process. Neither knows the other's app, so they meet here."""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import DatabaseError
+
+from safetynet import poll
+from safetynet.models import PollState
+from trading import gateway, operations, queries, watchdog
+from trading.consumer import process
+from trading.exchange.errors import ExchangeError
+from trading.execution import Desk
+from trading.models import Account
+
+log = logging.getLogger(__name__)
+
+MISSED_POLLS = 2
+
+
+def install() -> None:
+    """The poll watches the consumer, the consumer watches the poll."""
+    poll.accompany(drive_stops_of_silent_consumer)
+    process.accompany(poll_when_late)
+
+
+def drive_stops_of_silent_consumer(account: Account, desk: Desk) -> None:
+    """Runs with every poll. An error is announced; the next poll tries again."""
+    try:
+        claimed = watchdog.stand_in(account, desk)
+        ours = operations.hand_over(claimed).ours
+        for intent in claimed:
+            if intent.pk in ours:
+                operations.execute_here(intent)
+    except (ExchangeError, DatabaseError):
+        log.critical("%s: the watchdog could not drive Core's stops", account, exc_info=True)
+
+
+def poll_when_late(watching_since: datetime) -> None:
+    """Runs in the consumer every few seconds: when no poll has run for two intervals, it runs one."""
+    for account in queries.active_accounts():
+        late_s = _silence_s(account, watching_since)
+        if late_s > MISSED_POLLS * settings.POLL_INTERVAL_S:
+            log.critical("%s: no poll has run for %.0f s, the consumer runs it", account, late_s)
+            poll.poll(account, gateway.desk_for(account))
+
+
+def _silence_s(account: Account, watching_since: datetime) -> float:
+    """Seconds since a poll of this account began, or since this process has been watching."""
+    state = PollState.objects.filter(account=account).first()
+    last = state.last_started_at if state and state.last_started_at else watching_since
+    return (gateway.utc_now() - max(last, watching_since)) / timedelta(seconds=1)

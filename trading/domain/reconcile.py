@@ -1,0 +1,39 @@
+"""Does the exchange still hold what Core owns, and if not, what do the account's own trades say?"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from trading.domain.rounding import market_step
+from trading.domain.types import MarginPair, OwnTrade, Side, SymbolRules
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What other orders than Robson's have closed: quantity in base, average price in quote currency."""
+
+    quantity: Decimal
+    price: Decimal
+    order_ids: tuple[str, ...]
+
+
+def missing_quantity(side: Side, owned: Decimal, pair: MarginPair, rules: SymbolRules) -> Decimal:
+    """How much of `owned` (base) the exchange does not hold (any more). Less than a lot is none.
+
+    A long is what coins are there, a short is what is owed on balance.
+    """
+    held = pair.base.total if side is Side.LONG else max(-pair.base.net, ZERO)
+    missing = owned - held
+    return missing if missing >= market_step(rules) else ZERO
+
+
+def closed_by_others(trades: Iterable[OwnTrade], side: Side, ours: Collection[str]) -> Closing | None:
+    """What the trades on the closing side add up to, leaving out the orders that are Robson's own."""
+    closing = [trade for trade in trades if trade.side is side.exit_order and trade.order_id not in ours]
+    quantity = sum((trade.quantity for trade in closing), ZERO)
+    if quantity <= 0:
+        return None
+    amount = sum((trade.quantity * trade.price for trade in closing), ZERO)
+    return Closing(quantity, amount / quantity, tuple(sorted({trade.order_id for trade in closing})))

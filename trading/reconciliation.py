@@ -1,0 +1,110 @@
+"""Positions that the exchange no longer has: seen twice, then told by the account's trades, never guessed."""
+
+import logging
+from datetime import timedelta
+from decimal import Decimal
+
+from django.db import transaction
+
+from trading import bus, facts, fills, journal, queries
+from trading.domain.episodes import is_dust
+from trading.domain.events import EventKind
+from trading.domain.lifecycle import PositionState
+from trading.domain.reconcile import Closing, closed_by_others, missing_quantity
+from trading.domain.types import MarginPair
+from trading.execution import Desk
+from trading.models import Account, Fill, Position
+
+log = logging.getLogger(__name__)
+
+# Between an order and the balances that show it; a second look before anything is concluded.
+GRACE = timedelta(seconds=15)
+
+
+def reconcile(account: Account, desk: Desk) -> None:
+    """Compare every Active position of an account with what the exchange holds. Raises ExchangeError.
+
+    A failed question changes nothing. Entries and exits under way are the business of their intents.
+    """
+    active = [p for p in queries.managed_positions(account) if p.state == PositionState.ACTIVE]
+    if not active:
+        return
+    pairs = desk.exchange.margin_pairs()
+    for position in active:
+        pair = pairs.get(position.slot.symbol)
+        if pair is None:
+            log.error("%s: the account's answer leaves its pair out; that does not mean flat", position)
+        else:
+            _compare(position, pair, desk)
+
+
+def _compare(position: Position, pair: MarginPair, desk: Desk) -> None:
+    rules = desk.exchange.symbol_rules(position.slot.symbol)
+    missing = missing_quantity(position.slot.position_side, position.quantity, pair, rules)
+    if not missing:
+        if position.missing_since is not None:
+            _note(position, EventKind.POSITION_FOUND, desk, missing_since=None)
+    elif position.missing_since is None:
+        log.warning("%s: the exchange holds %s less than it should; looking again", position, missing)
+        _note(position, EventKind.POSITION_MISSING, desk, missing_since=desk.clock(), missing=missing)
+    elif desk.clock() - position.missing_since >= GRACE:
+        _explain(position, missing, desk)
+
+
+def _explain(position: Position, missing: Decimal, desk: Desk) -> None:
+    """The second look found it missing too: what do the trades since the entry say?"""
+    symbol = position.slot.symbol
+    last_own = Fill.objects.filter(attempt__intent__position=position).order_by("-trade_id").first()
+    trades = desk.exchange.trades(symbol, from_id=last_own.trade_id + 1 if last_own else None)
+    closing = closed_by_others(trades, position.slot.position_side, fills.known_order_ids(position.slot))
+    rules = desk.exchange.symbol_rules(symbol)
+    if closing is None or closing.quantity + rules.lot_step < missing:
+        log.critical("%s: %s are missing at the exchange and no trade tells why", position, missing)
+        return
+    left = position.quantity - missing
+    if is_dust(left, rules, closing.price):
+        _close(position, closing, desk)
+    else:
+        _reduce(position, left, closing, desk)
+
+
+def _close(position: Position, closing: Closing, desk: Desk) -> None:
+    reason = "closed outside Robson"
+    with journal.atomic(position):
+        closed = journal.advance(
+            position,
+            PositionState.CLOSED,
+            at=desk.clock(),
+            data={"reason": reason, "price": closing.price, "orders": list(closing.order_ids)},
+            exit_reason=reason,
+            exit_price=closing.price,
+            exit_quantity=position.quantity,
+            closed_at=desk.clock(),
+            missing_since=None,
+        )
+        if closed:
+            bus.publish(facts.closed(position))
+            log.warning("%s: closed outside Robson at %s", position, closing.price)
+
+
+def _reduce(position: Position, left: Decimal, closing: Closing, desk: Desk) -> None:
+    log.warning("%s: reduced outside Robson from %s to %s", position, position.quantity, left)
+    _note(
+        position,
+        EventKind.POSITION_REDUCED,
+        desk,
+        missing_since=None,
+        quantity=left,
+        price=closing.price,
+        before=position.quantity,
+        orders=list(closing.order_ids),
+    )
+
+
+def _note(position: Position, kind: EventKind, desk: Desk, **data: object) -> None:
+    """Write columns of an Active position with the event that says why; nothing once it has left Active."""
+    columns = {name: data.pop(name) for name in ("missing_since", "quantity") if name in data}
+    with transaction.atomic():
+        active = Position.objects.filter(pk=position.pk, state=PositionState.ACTIVE)
+        if active.update(**columns):
+            journal.append(kind, position, at=desk.clock(), **data, **columns)
