@@ -21,11 +21,39 @@ def _new_home() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def _used_home() -> Iterator[Path]:
+    with _new_home() as folder:
+        Holder(folder).wait_until_up().finish()
+        yield folder
+
+
 @pytest.fixture
-def home() -> Iterator[Path]:
-    """An empty data folder. Whatever still runs in it at the end is killed."""
+def home(_used_home: Path) -> Iterator[Path]:
+    """A data folder with a database in it and nothing running. What still runs in it at the end is killed."""
+    yield _used_home
+    kill_servers_of(_used_home)
+
+
+@pytest.fixture
+def fresh_home() -> Iterator[Path]:
+    """An empty data folder. What still runs in it at the end is killed."""
     with _new_home() as folder:
         yield folder
+
+
+@pytest.fixture
+def hold(home: Path) -> Iterator[Callable[..., Holder]]:
+    """Start processes that need the servers of `home`, or of another folder."""
+    started: list[Holder] = []
+
+    def start(folder: Path = home) -> Holder:
+        started.append(Holder(folder))
+        return started[-1]
+
+    yield start
+    for holder in started:
+        holder.kill()
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +62,4 @@ def up() -> Iterator[Holder]:
     with _new_home() as folder:
         holder = Holder(folder)
         yield holder.wait_until_up()
-        holder.kill()
-
-
-@pytest.fixture
-def hold(home: Path) -> Iterator[Callable[[], Holder]]:
-    """Start processes that need the servers of `home`. Those that are left at the end are killed."""
-    started: list[Holder] = []
-
-    def start() -> Holder:
-        started.append(Holder(home))
-        return started[-1]
-
-    yield start
-    for holder in started:
         holder.kill()

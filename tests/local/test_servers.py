@@ -19,7 +19,7 @@ import redis
 from robson.local import accounts, paths, postgres
 from tests.local.holder import Holder, servers_of
 
-Hold = Callable[[], Holder]
+Hold = Callable[..., Holder]
 _NOBODY = accounts.Account(65534, 65534)
 # Another user, who may read this Python wherever it is installed, and nothing more.
 _AS_NOBODY = ["setpriv", f"--reuid={_NOBODY.uid}", f"--regid={_NOBODY.gid}", "--clear-groups"]
@@ -46,8 +46,8 @@ def test_the_last_process_to_leave_stops_the_servers(home: Path, hold: Hold) -> 
     assert servers_of(home) == []
 
 
-def test_processes_that_start_at_the_same_moment_share_one_server_each(hold: Hold) -> None:
-    together = [hold() for _ in range(3)]
+def test_processes_that_start_at_the_same_moment_share_one_server_each(fresh_home: Path, hold: Hold) -> None:
+    together = [hold(fresh_home) for _ in range(3)]
     for holder in together:
         holder.wait_until_up()
     assert len({holder.postgres for holder in together}) == 1
@@ -66,7 +66,7 @@ def test_servers_of_a_killed_starter_are_attached_to_and_then_stopped(home: Path
 def test_killed_servers_come_back_with_their_data(hold: Hold) -> None:
     first = hold().wait_until_up()
     with psycopg.connect(first.database_url) as connection:
-        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+        connection.execute("CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS answer")
     os.kill(first.postgres, signal.SIGKILL)
     os.kill(first.redis, signal.SIGKILL)
     first.kill()
@@ -90,11 +90,12 @@ def test_a_stale_id_that_now_belongs_to_another_process_is_no_obstacle(home: Pat
         other.wait()
 
 
-def test_a_half_made_database_is_made_again(home: Path, hold: Hold) -> None:
-    hold().wait_until_up().finish()
-    (home / "postgres/data-18").rename(home / "postgres/data-18.partial")
-    (home / "postgres/data-18.partial/PG_VERSION").unlink()
-    assert _select(hold().wait_until_up(), "SELECT 1") == (1,)
+def test_a_half_made_database_is_made_again(fresh_home: Path, hold: Hold) -> None:
+    partial = fresh_home / "postgres/data-18.partial"
+    partial.mkdir(parents=True)
+    (partial / "PG_VERSION").write_text("18")
+    assert _select(hold(fresh_home).wait_until_up(), "SELECT 1") == (1,)
+    assert not partial.exists()
 
 
 def test_redis_moves_to_a_free_port_when_its_own_was_taken(hold: Hold) -> None:
@@ -133,8 +134,8 @@ def test_postgres_flushes_to_disk_and_has_room_for_every_process(up: Holder) -> 
     assert _select(up, "SHOW max_connections") == ("100",)
 
 
-def test_a_path_too_long_for_a_socket_still_works(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    deep = home / ("long" * 20) / ("longer" * 10)
+def test_a_path_too_long_for_a_socket_still_works(fresh_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = fresh_home / ("long" * 20) / ("longer" * 10)
     for folder in (deep.parent, deep):
         folder.mkdir(mode=0o711)
     holder = Holder(deep).wait_until_up()
@@ -146,8 +147,10 @@ def test_a_path_too_long_for_a_socket_still_works(home: Path, monkeypatch: pytes
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's servers run under another account")
-def test_under_a_folder_shut_to_others_data_goes_elsewhere_and_no_permission_is_widened(home: Path) -> None:
-    shut = home / "shut"
+def test_under_a_folder_shut_to_others_data_goes_elsewhere_and_no_permission_is_widened(
+    fresh_home: Path,
+) -> None:
+    shut = fresh_home / "shut"
     shut.mkdir(mode=0o700)
     holder = Holder(shut / "data").wait_until_up()
     assert _select(holder, "SELECT 1") == (1,)
@@ -160,9 +163,9 @@ def test_under_a_folder_shut_to_others_data_goes_elsewhere_and_no_permission_is_
 
 
 def test_a_socket_folder_that_somebody_else_put_there_is_refused(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+    fresh_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deep = home / ("long" * 20)
+    deep = fresh_home / ("long" * 20)
     paths.make_home(deep)
     monkeypatch.setenv("ROBSON_HOME", str(deep))
     waiting = paths.socket_dir()
@@ -178,8 +181,8 @@ def test_a_socket_folder_that_somebody_else_put_there_is_refused(
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root can become another")
-def test_an_ordinary_user_runs_servers_as_himself(home: Path) -> None:
-    own = home / "own"
+def test_an_ordinary_user_runs_servers_as_himself(fresh_home: Path) -> None:
+    own = fresh_home / "own"
     own.mkdir(mode=0o700)
     os.chown(own, _NOBODY.uid, _NOBODY.gid)
     holder = Holder(own, prefix=_AS_NOBODY).wait_until_up()
