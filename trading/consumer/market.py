@@ -18,7 +18,7 @@ ANNOUNCED_SHARE = Decimal("0.1")
 
 
 class StopWatch:
-    """One Active position and how far its stop has been persisted. The stop itself is in its symbol's book."""
+    """One Active position and how far its stop is persisted. The stop itself is in its symbol's book."""
 
     __slots__ = ("_announced", "_saved", "key", "position", "stop")
 

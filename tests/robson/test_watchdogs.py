@@ -1,0 +1,105 @@
+"""The poll drives Core's stops while the consumer is silent; the consumer polls while no poll runs."""
+
+from datetime import timedelta
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from robson import watchdogs
+from safetynet.models import PollState
+from tests.trading.world import SYMBOL, World, world
+from trading import gateway, operations, watchdog
+from trading.domain.lifecycle import PositionState
+from trading.models import Heartbeat, OrderIntent
+
+__all__ = ["world"]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def broker_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be queued: who claims an exit must execute it."""
+
+    def refuse(*_args: object, **_options: object) -> None:
+        raise ConnectionRefusedError("no broker")
+
+    monkeypatch.setattr(operations.execute_intent, "apply_async", refuse)
+
+
+def consumer_beats() -> None:
+    Heartbeat.objects.update_or_create(name=watchdog.CONSUMER, defaults={"at": gateway.utc_now()})
+
+
+def test_the_poll_exits_at_the_trailing_stop_while_the_consumer_is_silent(
+    world: World, broker_away: None
+) -> None:
+    position = world.enter()
+    world.control.price(SYMBOL, "58000")
+    watchdogs.drive_stops_of_silent_consumer(world.account, world.desk)
+    position.refresh_from_db()
+    assert position.state == PositionState.CLOSED
+    assert position.exit_reason == "trailing stop (watchdog)"
+    assert len(world.orders("SELL")) == 1
+
+
+def test_the_poll_leaves_the_stops_to_a_consumer_that_is_well(world: World, broker_away: None) -> None:
+    position = world.enter()
+    consumer_beats()
+    world.control.price(SYMBOL, "58000")
+    watchdogs.drive_stops_of_silent_consumer(world.account, world.desk)
+    position.refresh_from_db()
+    assert position.state == PositionState.ACTIVE
+
+
+def test_the_poll_trails_the_stop_up_while_the_consumer_is_silent(world: World) -> None:
+    position = world.enter()
+    world.control.price(SYMBOL, "63000")
+    watchdogs.drive_stops_of_silent_consumer(world.account, world.desk)
+    before = position.stop_price
+    position.refresh_from_db()
+    assert position.extreme_price == 63_000
+    assert position.stop_price > before
+
+
+def test_both_watchdog_and_consumer_at_the_same_touch_sell_once(world: World, broker_away: None) -> None:
+    position = world.enter()
+    world.control.price(SYMBOL, "58000")
+    intent = world.request_exit(position)
+    watchdogs.drive_stops_of_silent_consumer(world.account, world.desk)
+    world.settle(intent)
+    assert len(world.orders("SELL")) == 1
+    assert OrderIntent.objects.filter(position=position, purpose="exit").count() == 1
+
+
+def test_a_failed_question_is_announced_and_changes_nothing(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    position = world.enter()
+    world.control.fault("http_status", status=503, path="/api/v3/ticker/price")
+    watchdogs.drive_stops_of_silent_consumer(world.account, world.desk)
+    world.control.clear_faults()
+    position.refresh_from_db()
+    assert position.state == PositionState.ACTIVE
+    assert "could not drive Core's stops" in caplog.text
+
+
+def test_the_consumer_polls_when_no_poll_has_run_for_two_intervals(world: World) -> None:
+    long_ago = gateway.utc_now() - timedelta(seconds=60)
+    watchdogs.poll_when_late(long_ago)
+    assert PollState.objects.get(account=world.account).polls == 1
+
+
+def test_the_consumer_leaves_the_poll_alone_while_it_runs_on_time(world: World, settings: Settings) -> None:
+    long_ago = gateway.utc_now() - timedelta(seconds=60)
+    PollState.objects.create(
+        account=world.account,
+        last_started_at=gateway.utc_now() - timedelta(seconds=settings.POLL_INTERVAL_S),
+    )
+    watchdogs.poll_when_late(long_ago)
+    assert PollState.objects.get(account=world.account).polls == 0
+
+
+def test_a_consumer_that_has_just_started_gives_the_poll_its_time(world: World) -> None:
+    watchdogs.poll_when_late(gateway.utc_now())
+    assert not PollState.objects.exists()
