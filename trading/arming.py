@@ -14,7 +14,8 @@ from trading.domain.events import EventKind
 from trading.domain.lifecycle import MANAGED_STATES, PositionState
 from trading.domain.rounding import to_wire
 from trading.domain.sizing import position_size
-from trading.domain.stops import StopPolicy, stop_distance
+from trading.domain.stops import MAX_SHARE, MIN_SHARE, StopPolicy, stop_distance
+from trading.domain.trailing import BPS
 from trading.domain.types import Candle, Side, SymbolRules
 from trading.exchange.errors import ExchangeError, Refused
 from trading.exchange.port import Exchange
@@ -61,8 +62,9 @@ class Preview:
 def preview(*, account: Account, order: ArmOrder, exchange: Exchange) -> Preview:
     """Check an order against the exchange without writing anything. Raises ArmRefused."""
     symbol = order.symbol.strip().upper()
+    _check_terms(order)
     rules = _tradable(symbol, exchange)
-    capital, risk = order.capital or account.capital, order.risk_percent or account.risk_percent
+    capital, risk = _capital(order, account), _risk_percent(order, account)
     try:
         price = exchange.price(symbol).price
         candles = _candles(order, symbol, exchange)
@@ -120,6 +122,28 @@ def disarm(*, position: Position, reason: str, at: datetime) -> None:
         raise DisarmRefused(f"position {position.pk} is {position.state}, not armed; nothing was changed")
 
 
+def _check_terms(order: ArmOrder) -> None:
+    if not 0 < order.fast_period < order.slow_period:
+        raise ArmRefused(
+            f"the fast average ({order.fast_period}) must be shorter than the slow one ({order.slow_period})"
+        )
+    low, high = int(MIN_SHARE * BPS), int(MAX_SHARE * BPS)
+    if order.trailing_bps is not None and not low <= order.trailing_bps <= high:
+        raise ArmRefused(
+            f"the trailing offset must lie between {low} and {high} basis points, not {order.trailing_bps}"
+        )
+    if order.activation_price is not None and order.activation_price <= 0:
+        raise ArmRefused(f"the activation price must be above zero, not {order.activation_price}")
+
+
+def _capital(order: ArmOrder, account: Account) -> Decimal:
+    return account.capital if order.capital is None else order.capital
+
+
+def _risk_percent(order: ArmOrder, account: Account) -> Decimal:
+    return account.risk_percent if order.risk_percent is None else order.risk_percent
+
+
 def _tradable(symbol: str, exchange: Exchange) -> SymbolRules:
     try:
         rules = exchange.symbol_rules(symbol)
@@ -142,8 +166,8 @@ def _candles(order: ArmOrder, symbol: str, exchange: Exchange) -> list[Candle]:
 def _position(slot: Slot, account: Account, order: ArmOrder) -> Position:
     return Position(
         slot=slot,
-        capital=order.capital or account.capital,
-        risk_percent=order.risk_percent or account.risk_percent,
+        capital=_capital(order, account),
+        risk_percent=_risk_percent(order, account),
         fast_period=order.fast_period,
         slow_period=order.slow_period,
         interval=order.interval,

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from functools import partial
 from typing import TypeVar
 
 from django.db import transaction
@@ -24,4 +23,12 @@ def subscribe(kind: type[FactType], listener: Callable[[FactType], None]) -> Non
 def publish(fact: Fact) -> None:
     """Deliver `fact` once the surrounding transaction is committed; a listener's error is only logged."""
     for listener in _listeners[type(fact)]:
-        transaction.on_commit(partial(listener, fact), robust=True)
+        transaction.on_commit(_delivery(listener, fact), robust=True)
+
+
+def _delivery(listener: Callable[..., None], fact: Fact) -> Callable[[], None]:
+    # Not a partial: Django names a callback that failed by its __qualname__, and fails itself without one.
+    def deliver() -> None:
+        listener(fact)
+
+    return deliver

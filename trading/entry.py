@@ -12,7 +12,7 @@ from trading.domain.episodes import derive_episode
 from trading.domain.lifecycle import PositionState
 from trading.domain.sizing import position_size
 from trading.domain.stops import StopKind, StopPolicy, stop_distance
-from trading.domain.types import SymbolRules
+from trading.domain.types import Side, SymbolRules
 from trading.exchange.port import Exchange
 from trading.execution import Desk
 from trading.models import OrderAttempt, Position, Slot
@@ -67,11 +67,15 @@ def _terms(position: Position, exchange: Exchange) -> tuple[Decimal, Decimal]:
 
 
 def _require_empty(slot: Slot, exchange: Exchange, rules: SymbolRules, price: Decimal) -> None:
-    """No position, debt or open order in the pair: whatever is there would be mixed up with Core's."""
+    """No position, debt or open order in the pair: whatever is there would be mixed up with Core's.
+
+    A debt worth less than one lot is no debt: interest left by an order that was not filled cannot be bought
+    back, and must not shut out every later entry.
+    """
     pair = exchange.margin_pairs([slot.symbol]).get(slot.symbol)
     if pair is None:
         return
-    if pair.base.debt > 0 or pair.quote.debt > 0:
+    if pair.base.debt >= rules.lot_step or pair.quote.debt >= rules.lot_step * price:
         raise EntryRefused(
             f"the pair owes {pair.base.debt} {pair.base.asset} and {pair.quote.debt} {pair.quote.asset}"
         )
@@ -80,6 +84,11 @@ def _require_empty(slot: Slot, exchange: Exchange, rules: SymbolRules, price: De
     ):
         raise EntryRefused(
             f"there is already a position of {pair.base.net} {pair.base.asset} on the exchange"
+        )
+    if slot.position_side is Side.SHORT and pair.base.total >= rules.lot_step:
+        raise EntryRefused(
+            f"the pair holds {pair.base.total} {pair.base.asset} of the owner's: a short would sell these "
+            "instead of borrowing"
         )
     if exchange.open_orders(slot.symbol):
         raise EntryRefused(f"there are open orders in {slot.symbol} on the exchange")

@@ -41,12 +41,14 @@ __all__ = [
     "SlotBusy",
     "begin_attempt",
     "claim",
+    "due_at",
     "due_intents",
     "execute",
     "lock_slot",
     "register_settlement",
     "run_attempt",
     "take",
+    "work",
 ]
 
 STEPS_PER_RUN = 12
@@ -57,11 +59,22 @@ def execute(intent_id: int, desk: Desk) -> datetime | None:
 
     Returns when to come back, None when there is nothing left to do.
     """
-    for _ in range(STEPS_PER_RUN):
+    work(intent_id, desk)
+    return due_at(intent_id)
+
+
+def work(intent_id: int, desk: Desk) -> bool:
+    """The same; tells whether this executor had the intent in hand at all."""
+    for step in range(STEPS_PER_RUN):
         attempt = take(intent_id, desk)
         if attempt is None:
-            break
+            return step > 0
         run_attempt(attempt, desk)
+    return True
+
+
+def due_at(intent_id: int) -> datetime | None:
+    """When the intent is to be taken up again, None when it is settled."""
     live = OrderIntent.objects.filter(pk=intent_id, state__in=LIVE_INTENT_STATES)
     due = live.values_list("next_attempt_at", "lease_until").first()
     return max(filter(None, due)) if due else None

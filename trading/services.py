@@ -144,7 +144,7 @@ def _claim_exit(
     if position.state != PositionState.ACTIVE:
         return None
     slot = execution.lock_slot(position.slot_id)
-    trailed = {"stop_price": stop.stop, "extreme_price": stop.extreme} if stop else {}
+    trailed = {"stop_price": stop.stop, "extreme_price": stop.extreme} if stop and stop.extreme else {}
     exiting = journal.advance(
         position,
         PositionState.EXITING,

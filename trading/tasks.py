@@ -16,9 +16,13 @@ KEEP_EVENTS_DAYS = 400
 
 @shared_task(name="trading.execute_intent")
 def execute_intent(intent_id: int) -> None:
-    """Execute one intent; a second delivery finds it settled or in other hands, and does nothing."""
+    """Execute one intent; a second delivery finds it settled or in other hands, and does nothing.
+
+    Only who had it in hand comes back: else each delivery would add one to every later round.
+    """
     intent = OrderIntent.objects.select_related("slot__account").get(pk=intent_id)
-    due = execution.execute(intent_id, gateway.desk_for(intent.slot.account))
+    had_it = execution.work(intent_id, gateway.desk_for(intent.slot.account))
+    due = execution.due_at(intent_id) if had_it else None
     if due is not None:
         execute_intent.apply_async((intent_id,), eta=due, expires=due + timedelta(minutes=1))
 

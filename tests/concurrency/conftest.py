@@ -1,5 +1,5 @@
 """Tests in here share the rehearsed world."""
 
-from tests.trading.world import world
+from tests.trading.world import pytest_collection_modifyitems, world
 
-__all__ = ["world"]
+__all__ = ["pytest_collection_modifyitems", "world"]

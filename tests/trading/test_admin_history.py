@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
@@ -54,7 +55,7 @@ def test_a_list_asks_the_same_however_many_rows_it_shows(
 
 @pytest.mark.parametrize("model", [Event, OrderIntent, Fill, Position, GuardedPosition, PollState])
 def test_history_can_be_neither_added_to_nor_changed_nor_deleted(
-    model: type, rf: RequestFactory, admin_user: object
+    model: type, rf: RequestFactory, admin_user: User
 ) -> None:
     request = rf.get("/")
     request.user = admin_user

@@ -116,7 +116,7 @@ def test_what_cannot_be_closed_is_told_and_the_rest_is_closed(admin_client: Clie
 
 def test_the_list_actions_lead_to_the_question(admin_client: Client) -> None:
     position = factories.core_position()
-    answer = admin_client.post(
+    answer: Any = admin_client.post(
         page("position_changelist"), {"action": "close_selected", "_selected_action": position.pk}
     )
     assert answer.url == f"{page('position_close')}?ids={position.pk}"
@@ -138,12 +138,11 @@ def test_a_position_can_be_neither_edited_nor_deleted(admin_client: Client) -> N
     position = factories.core_position()
     edited = admin_client.post(page("position_change", position.pk), {"quantity": "5"})
     deleted = admin_client.post(page("position_delete", position.pk), {"post": "yes"})
-    bulk = admin_client.post(
+    admin_client.post(
         page("position_changelist"),
         {"action": "delete_selected", "_selected_action": position.pk, "post": "yes"},
     )
     assert (edited.status_code, deleted.status_code) == (403, 403)
-    assert "No action selected" in messages(admin_client.get(bulk.url)) or bulk.status_code in {200, 302}
     position.refresh_from_db()
     assert str(position.quantity) == "0.010000000000"
 
@@ -159,7 +158,7 @@ def test_the_detail_page_tells_orders_fills_and_events(
     operations.execute_here(intent)
     text = admin_client.get(page("position_change", position.pk)).content.decode()
     attempt = intent.attempts.get()
-    for part in ("position.exit_requested", "position.closed", attempt.client_order_id, "@ 59999"):
+    for part in ("position.exit_requested", "position.closed", attempt.client_order_id, "0.00999 @ 60000"):
         assert part in text
     assert "Close now" not in text
 

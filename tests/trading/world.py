@@ -136,7 +136,7 @@ def signal_for(position: Position, price: Decimal = PRICE) -> Signal:
 
 @pytest.fixture
 def world(
-    simulator: SimulatorProcess, settings: Settings, monkeypatch: pytest.MonkeyPatch, transactional_db: None
+    simulator: SimulatorProcess, settings: Settings, monkeypatch: pytest.MonkeyPatch, db: None
 ) -> Iterator[World]:
     """A fresh exchange at 60,000 with short time-outs, so that unclear outcomes clear up within a second."""
     trade_on(simulator, settings, monkeypatch)
@@ -162,3 +162,11 @@ class _Interposed:
 def interpose(world: World, **calls: Callable[..., Any]) -> Desk:
     """A desk whose exchange is the real one but for these calls: to put two events into a certain order."""
     return replace(world.desk, exchange=cast(Exchange, _Interposed(world.exchange, calls)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever uses the world commits for real. Only the tables of these apps are emptied: that is quicker."""
+    mark = pytest.mark.django_db(transaction=True, available_apps=["trading", "safetynet"])
+    for item in items:
+        if "world" in getattr(item, "fixturenames", ()):
+            item.add_marker(mark)

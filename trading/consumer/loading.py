@@ -13,9 +13,9 @@ from trading.models import Position
 log = logging.getLogger(__name__)
 
 INTERVAL_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-# Up to here every single trade of the gap is replayed; beyond it, one-minute candles.
+# Up to here every single trade of the gap is replayed; beyond it, candles of a minute, or of an hour.
 TRADES_GAP_MS = 15 * 60_000
-CANDLES_GAP_LIMIT = 1_000
+CANDLES_LIMIT = 1_000
 
 
 def interval_ms(interval: str) -> int:
@@ -58,17 +58,26 @@ def load_stop(position: Position) -> tuple[StopWatch, list[Tick]]:
 def gap(exchange: Exchange, symbol: str, side: Side, *, since_ms: int) -> list[Tick]:
     """Every price since an exchange time (ms), oldest first.
 
-    A gap too long for single trades is told by one-minute candles, each as its worst price first: a stop that
-    may have been touched was touched.
+    A gap too long for single trades is told by candles, each as its worst price first: a stop that may have
+    been touched was touched. Single trades lead up to the first whole candle.
     """
     now_ms = exchange.now_ms()
-    if now_ms - since_ms <= TRADES_GAP_MS:
+    step_ms = _candle_ms(now_ms - since_ms)
+    if step_ms == 0:
         return list(exchange.aggregate_trades(symbol, start_ms=since_ms, end_ms=now_ms))
-    minutes = min((now_ms - since_ms) // 60_000 + 2, CANDLES_GAP_LIMIT)
-    candles = exchange.candles(symbol, "1m", limit=minutes)
-    return list(
-        chain.from_iterable(_path(candle, side) for candle in candles if candle.open_time_ms >= since_ms)
-    )
+    first_ms = (since_ms // step_ms + 1) * step_ms
+    trades = exchange.aggregate_trades(symbol, start_ms=since_ms, end_ms=first_ms - 1)
+    interval = "1m" if step_ms == INTERVAL_MS["m"] else "1h"
+    candles = exchange.candles(symbol, interval, limit=(now_ms - first_ms) // step_ms + 2)
+    whole = [candle for candle in candles if candle.open_time_ms >= first_ms]
+    return [*trades, *chain.from_iterable(_path(candle, side) for candle in whole)]
+
+
+def _candle_ms(gap_ms: int) -> int:
+    """The length of the candles that tell a gap, so that one answer holds them all; 0 for single trades."""
+    if gap_ms <= TRADES_GAP_MS:
+        return 0
+    return INTERVAL_MS["m"] if gap_ms // INTERVAL_MS["m"] < CANDLES_LIMIT - 2 else INTERVAL_MS["h"]
 
 
 def _path(candle: Candle, side: Side) -> list[Tick]:

@@ -1,5 +1,6 @@
 """Core positions."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from trading.domain.lifecycle import MANAGED_STATES, PositionState
 from trading.domain.stops import StopKind
-from trading.domain.trailing import TrailingStop
+from trading.domain.trailing import TrailingStop, activates
 from trading.models.account import Slot
 from trading.models.fields import Amount, choices
 
@@ -109,12 +110,14 @@ class Position(models.Model):
         """The stop engine's state as last persisted. Only for a position that has been filled."""
         if self.distance is None:
             raise ValueError(f"{self} has not been filled: it has no stop yet")
-        return TrailingStop(
+        waiting = TrailingStop(
             side=self.slot.position_side,
             distance=None if self.trailing_bps else self.distance,
             offset_bps=self.trailing_bps or None,
             activation=self.activation_price,
-            extreme=self.extreme_price,
             stop=self.stop_price,
             last_time_ms=self.extreme_time_ms,
         )
+        # Before its activation price a stop trails nothing: the first one stands.
+        active = self.extreme_price is not None and activates(waiting, self.extreme_price)
+        return replace(waiting, extreme=self.extreme_price) if active else waiting

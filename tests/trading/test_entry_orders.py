@@ -1,0 +1,242 @@
+"""Entering: only into an empty slot, once per signal, never a second order for one that may be executed."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from tests import factories
+from tests.trading.world import SYMBOL, World, fresh, interpose, signal_for
+from trading import entry, execution
+from trading.domain.lifecycle import PositionState
+from trading.domain.types import Side
+from trading.exchange.endpoints import Endpoints
+from trading.exchange.errors import ExchangeError
+from trading.exchange.rest import BinanceMargin
+from trading.models import Account, Event, OrderAttempt, OrderIntent, Position
+
+ORDER = {"path": "margin/order", "method": "POST"}
+
+
+def enter(world: World, position: Position) -> bool:
+    sent = entry.enter(position=position, signal=signal_for(position), desk=world.desk)
+    position.refresh_from_db()
+    return sent
+
+
+def settled_entry(world: World, position: Position) -> OrderIntent:
+    intent = world.settle(OrderIntent.objects.get(position=position))
+    position.refresh_from_db()
+    return intent
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_signal_opens_the_position_with_its_stop(world: World, side: Side) -> None:
+    position = world.enter(side)
+    (order,) = world.orders()
+    assert (order["side"], order["side_effect"]) == (side.entry_order, "MARGIN_BUY")
+    assert position.binance_position_id == str(order["order_id"])
+    assert position.signal_id == f"{position.pk}:1"
+    assert position.stop_price is not None
+    assert position.entry_price is not None
+    gap = position.entry_price - position.stop_price
+    assert gap == (position.distance if side is Side.LONG else -(position.distance or 0))
+    assert position.extreme_price == position.entry_price
+    assert world.control.ledger()["accounts"][0]["pairs"][0]["side"] == side
+
+
+def test_signal_that_comes_twice_opens_one_position(world: World) -> None:
+    position = world.armed()
+    stale = Position.objects.select_related("slot__account").get(pk=position.pk)
+    assert enter(world, position)
+    assert not enter(world, position)
+    assert not enter(world, stale)
+    assert len(world.orders()) == 1
+    assert OrderIntent.objects.count() == 1
+
+
+def test_refused_entry_is_cancelled_with_the_reason_and_never_sent_again(world: World) -> None:
+    position = world.armed()
+    world.control.fault("error_code", code=-3006, msg="Exceeding the maximum borrowable limit.", **ORDER)
+    enter(world, position)
+    assert position.state == "cancelled"
+    assert "maximum borrowable" in position.note
+    world.control.clear_faults()
+    intent = OrderIntent.objects.get()
+    assert intent.state == "refused"
+    assert execution.execute(intent.pk, world.later(3600)) is None
+    assert world.orders() == []
+    kinds = list(Event.objects.filter(position=position).values_list("kind", flat=True))
+    assert kinds[-1] == "position.cancelled"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "http_status", "status": 429, "retry_after": 1},
+        {"kind": "error_code", "code": -1013},
+        {
+            "kind": "error_code",
+            "code": -2010,
+            "msg": "Account has insufficient balance for requested action.",
+        },
+        {"kind": "http_status", "status": 403},
+    ],
+    ids=["429", "filter", "balance", "firewall"],
+)
+def test_entry_that_was_not_executed_is_not_made_up_for_later(world: World, fault: dict[str, Any]) -> None:
+    position = world.armed()
+    world.control.fault(**fault, **ORDER)
+    enter(world, position)
+    assert position.state == "cancelled"
+    assert OrderAttempt.objects.count() == 1
+
+
+def test_entry_whose_answer_was_lost_is_found_and_becomes_active(world: World) -> None:
+    position = world.armed()
+    world.control.fault("timeout_after_accept", count=1, **ORDER)
+    assert enter(world, position)
+    assert position.state == "entering"
+    intent = settled_entry(world, position)
+    assert (intent.state, intent.attempts_made, position.state) == ("done", 1, "active")
+    assert position.stop_price is not None
+    assert len(world.orders()) == 1
+
+
+def test_entry_that_cannot_be_found_past_the_fence_is_cancelled_and_not_sent_again(world: World) -> None:
+    position = world.armed()
+    world.control.fault("timeout_before_accept", count=1, **ORDER)
+    assert enter(world, position)
+    intent = settled_entry(world, position)
+    assert (intent.state, intent.attempts_made) == ("refused", 1)
+    assert (position.state, position.note) == ("cancelled", "not found: it was never accepted")
+    assert world.orders() == []
+
+
+def test_entry_is_not_given_up_before_the_fence(world: World) -> None:
+    settings.BACKEND_TIMEOUT_MS = 600_000
+    position = world.armed()
+    world.control.fault("timeout_before_accept", count=1, **ORDER)
+    enter(world, position)
+    intent = OrderIntent.objects.get()
+    for seconds in (10, 20, 30):
+        assert execution.execute(intent.pk, world.later(seconds)) is not None
+    position.refresh_from_db()
+    assert (fresh(intent).state, position.state) == ("unknown", "entering")
+
+
+def test_entry_that_never_left_is_tried_three_times_and_then_cancelled(world: World) -> None:
+    nowhere = BinanceMargin(
+        Endpoints(api="http://127.0.0.1:9", fapi="http://127.0.0.1:9"), api_key="a", api_secret="b"
+    )
+    position = world.armed()
+    desk = interpose(world, send_market_order=nowhere.send_market_order)
+    entry.enter(position=position, signal=signal_for(position), desk=desk)
+    nowhere.close()
+    position.refresh_from_db()
+    assert position.state == "cancelled"
+    assert OrderAttempt.objects.count() == 3
+
+
+def test_partly_filled_entry_is_what_was_filled_and_not_topped_up(world: World) -> None:
+    position = world.armed()
+    world.control.fault("partial_fill", ratio="0.5", count=1)
+    assert enter(world, position)
+    (order,) = world.orders()
+    assert position.state == "active"
+    bought = Decimal(order["executed"])
+    assert position.quantity == bought - bought * Decimal("0.001")
+    assert world.settle(world.request_exit(position)).state == "done"
+    assert world.violations() == []
+
+
+def test_empty_book_opens_nothing(world: World) -> None:
+    position = world.armed(Side.SHORT)
+    world.sim("depth", symbol=SYMBOL, levels=0)
+    enter(world, position)
+    assert (position.state, position.note) == ("cancelled", "nothing was executed")
+    # The loan went back, its first hour of interest stayed: less than a lot, and no obstacle to the next.
+    assert 0 < world.pair().base.debt < Decimal("0.00001")
+    world.sim("depth", symbol=SYMBOL, levels=100)
+    again = world.enter(Side.SHORT)
+    assert world.settle(world.request_exit(again)).state == "done"
+    assert world.pair().base.debt == 0
+
+
+def test_paused_account_enters_nothing(world: World) -> None:
+    position = world.armed()
+    Account.objects.update(entries_paused=True)
+    assert not enter(world, position)
+    assert position.state == "cancelled"
+    assert "paused" in position.note
+    assert world.orders() == []
+
+
+def test_nothing_is_entered_while_an_exit_is_under_way_in_the_slot(world: World) -> None:
+    position = world.armed()
+    factories.intent(position.slot)
+    assert not enter(world, position)
+    assert "an exit is under way" in position.note
+    assert world.orders() == []
+
+
+def test_nothing_is_entered_beside_a_manual_position(world: World) -> None:
+    world.control.trade("BUY", "0.01", symbol=SYMBOL)
+    position = world.armed()
+    assert not enter(world, position)
+    assert "already a position" in position.note
+    assert world.orders() == []
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_nothing_is_entered_beside_a_debt(world: World, side: Side) -> None:
+    world.control.trade("SELL", "0.01", symbol=SYMBOL)
+    position = world.armed(side)
+    assert not enter(world, position)
+    assert "owes" in position.note
+    assert world.orders() == []
+
+
+def test_nothing_is_entered_beside_the_owners_open_order(world: World) -> None:
+    world.sim(
+        "trade", symbol=SYMBOL, side="BUY", quantity="0.001", type="LIMIT", price="50000", time_in_force="GTC"
+    )
+    position = world.armed()
+    assert not enter(world, position)
+    assert "open orders" in position.note
+
+
+def test_long_may_stand_beside_the_owners_collateral(world: World) -> None:
+    world.give_base("0.5")
+    position = world.enter()
+    world.settle(world.request_exit(position))
+    assert world.pair().base.net >= Decimal("0.5")
+    assert world.violations() == []
+
+
+def test_short_is_not_entered_with_the_owners_coins(world: World) -> None:
+    """The sale would take the collateral instead of a loan, and nothing would tell what to buy back."""
+    world.give_base("0.5")
+    position = world.armed(Side.SHORT)
+    assert not enter(world, position)
+    assert "0.5" in position.note
+    assert world.orders() == []
+
+
+def test_exchange_that_cannot_be_asked_changes_nothing(world: World) -> None:
+    position = world.armed()
+    world.control.fault("http_status", status=503, path="isolated/account", count=1)
+    with pytest.raises(ExchangeError):
+        entry.enter(position=position, signal=signal_for(position), desk=world.desk)
+    position.refresh_from_db()
+    assert position.state == PositionState.ARMED
+    assert enter(world, position)
+    assert position.state == "active"
+
+
+def test_position_too_small_by_now_is_refused_with_the_reason(world: World) -> None:
+    position = world.armed(capital=Decimal(5))
+    assert not enter(world, position)
+    assert position.state == "cancelled"
+    assert "too small" in position.note

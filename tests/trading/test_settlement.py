@@ -1,0 +1,181 @@
+"""What is recorded is what the exchange's own ledger says, to the last digit."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from tests import factories
+from tests.trading.world import SYMBOL, World, signal_for
+from trading import bus, entry, fills
+from trading.domain.events import CorePositionClosed, CorePositionOpened
+from trading.domain.types import Side
+from trading.models import Event, Position
+
+
+@pytest.fixture
+def heard() -> Iterator[list[Any]]:
+    """Everything that Core publishes during the test."""
+    facts: list[Any] = []
+    saved = {kind: list(listeners) for kind, listeners in bus._listeners.items()}
+    bus.subscribe(CorePositionOpened, facts.append)
+    bus.subscribe(CorePositionClosed, facts.append)
+    yield facts
+    bus._listeners.clear()
+    bus._listeners.update(saved)
+
+
+def quote_wealth(world: World) -> Decimal:
+    """Quote currency in the pair after its debts."""
+    return world.pair().quote.net
+
+
+def closed(world: World, position: Position) -> Position:
+    world.settle(world.request_exit(position))
+    position.refresh_from_db()
+    return position
+
+
+@pytest.mark.parametrize("exit_price", ["63000", "57000"])
+@pytest.mark.parametrize("side", list(Side))
+def test_profit_is_the_change_of_the_quote_balance_less_interest(
+    world: World, side: Side, exit_price: str
+) -> None:
+    before = quote_wealth(world)
+    position = world.enter(side)
+    world.control.price(SYMBOL, exit_price)
+    position = closed(world, position)
+    assert position.state == "closed"
+    assert position.realised_pnl is not None
+    # A short's interest is paid in base currency, which the purchase of the debt contains; a long's is quote.
+    assert abs(position.realised_pnl - (quote_wealth(world) - before)) < Decimal("0.00000001")
+    assert (position.realised_pnl > 0) == ((exit_price == "63000") == (side is Side.LONG))
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_entry_and_exit_are_recorded_as_they_were_filled(world: World, side: Side) -> None:
+    # A thin book makes several fills at several prices.
+    world.sim("depth", symbol=SYMBOL, levels=100, quantity="0.002")
+    position = closed(world, world.enter(side))
+    bought_or_sold = {order["side"]: order for order in world.orders()}
+    entered, left = bought_or_sold[side.entry_order], bought_or_sold[side.exit_order]
+    assert len(entered["fills"]) > 1
+    assert position.entry_price is not None
+    assert position.exit_price is not None
+    assert abs(position.entry_price * Decimal(entered["executed"]) - Decimal(entered["quote_executed"])) < (
+        Decimal("0.000001")
+    )
+    assert abs(position.exit_price * Decimal(left["executed"]) - Decimal(left["quote_executed"])) < (
+        Decimal("0.000001")
+    )
+    assert position.exit_quantity == Decimal(left["executed"])
+
+
+def test_commission_in_base_currency_reduces_what_a_long_holds(world: World) -> None:
+    position = world.enter()
+    intent = position.intents.get()
+    assert fills.commission_in(intent, "BTC") == intent.executed_quantity * Decimal("0.001")
+    assert position.quantity == intent.executed_quantity - fills.commission_in(intent, "BTC")
+    assert position.quantity == world.pair().base.total
+
+
+def test_commission_in_quote_currency_leaves_a_short_its_whole_quantity(world: World) -> None:
+    position = world.enter(Side.SHORT)
+    intent = position.intents.get()
+    assert position.quantity == intent.executed_quantity
+    assert fills.commission_in(intent, "USDT") == intent.executed_quote * Decimal("0.001")
+
+
+def entered(world: World, position: Position) -> Position:
+    entry.enter(position=position, signal=signal_for(position), desk=world.desk)
+    position.refresh_from_db()
+    return position
+
+
+def test_percent_stop_is_of_the_price_really_paid(world: World) -> None:
+    world.control.price(SYMBOL, "61000")
+    position = entered(world, world.armed())
+    assert position.entry_price == Decimal("61000.01")
+    assert position.stop_price == Decimal("61000.01") * Decimal("0.98")
+
+
+def test_trailing_offset_in_basis_points_makes_the_first_stop(world: World) -> None:
+    position = entered(world, world.armed(Side.SHORT, trailing_bps=500))
+    assert position.stop_price == Decimal(60_000) * Decimal("1.05")
+    assert position.trailing.offset_bps == 500
+
+
+def test_stop_waits_for_its_activation_price_behind_the_first_stop(world: World) -> None:
+    position = entered(world, world.armed(activation_price=Decimal(63_000)))
+    assert position.trailing.extreme is None
+    assert position.trailing.stop == position.stop_price == Decimal("60000.01") * Decimal("0.98")
+    Position.objects.filter(pk=position.pk).update(extreme_price=Decimal(63_500))
+    position.refresh_from_db()
+    assert position.trailing.extreme == Decimal(63_500)
+
+
+def test_opened_and_closed_are_published_with_what_a_listener_needs(world: World, heard: list[Any]) -> None:
+    position = world.enter()
+    (opened,) = heard
+    assert opened == CorePositionOpened(
+        position_id=str(position.pk),
+        symbol=SYMBOL,
+        side=Side.LONG,
+        binance_position_id=position.binance_position_id,
+        account="main",
+        venue=opened.venue,
+    )
+    closed(world, position)
+    assert isinstance(heard[1], CorePositionClosed)
+    assert heard[1].slot == position.slot.key
+
+
+def publish_and_fail(fact: CorePositionClosed) -> None:
+    with transaction.atomic():
+        bus.publish(fact)
+        raise RuntimeError("rolled back")
+
+
+def test_nothing_is_published_before_or_without_a_commit(world: World, heard: list[Any]) -> None:
+    position = factories.core_position()
+    fact = CorePositionClosed(str(position.pk), SYMBOL, Side.LONG, "main", position.slot.key.venue)
+    with pytest.raises(RuntimeError, match="rolled back"):
+        publish_and_fail(fact)
+    assert heard == []
+    with transaction.atomic():
+        bus.publish(fact)
+        assert heard == []
+    assert heard == [fact]
+
+
+def test_listener_that_fails_harms_neither_the_record_nor_the_next_listener(
+    world: World, heard: list[Any]
+) -> None:
+    def broken(fact: CorePositionClosed) -> None:
+        raise RuntimeError("redis is gone")
+
+    bus._listeners[CorePositionClosed].insert(0, broken)
+    position = closed(world, world.enter())
+    assert position.state == "closed"
+    assert isinstance(heard[-1], CorePositionClosed)
+
+
+def test_event_log_tells_the_whole_story_of_a_position(world: World) -> None:
+    position = closed(world, world.enter())
+    kinds = list(Event.objects.filter(position=position).values_list("kind", flat=True))
+    assert kinds == [
+        "position.entering",
+        "intent.claimed",
+        "intent.sent",
+        "intent.filled",
+        "intent.settled",
+        "position.activated",
+        "position.exit_requested",
+        "intent.claimed",
+        "intent.sent",
+        "intent.filled",
+        "intent.settled",
+        "position.closed",
+    ]
