@@ -69,7 +69,6 @@ class UserStreams:
             "userDataStream.unsubscribe": self._unsubscribe,
             "session.subscriptions": self._list,
         }
-        desk.exchange.announcer.sinks.append(self.publish)
         desk.exchange.faults.listeners.append(self._drop_as_armed)
 
     def routes(self) -> list[web.RouteDef]:
@@ -103,7 +102,7 @@ class UserStreams:
             request.transport, combined=False, max_waiting=self.settings.max_waiting, last_pong=0.0
         )
         session = Session(connection, request.remote or "")
-        self.sessions.add(session)
+        self._remember(session)
         self._sockets.add(socket)
         try:
             async for message in socket:
@@ -114,7 +113,15 @@ class UserStreams:
             self._sockets.discard(socket)
         return socket
 
+    def _remember(self, session: Session) -> None:
+        # Without a listener no event need be built.
+        if not self.sessions:
+            self.desk.exchange.announcer.sinks.append(self.publish)
+        self.sessions.add(session)
+
     def _forget(self, session: Session) -> None:
+        if self.sessions == {session}:
+            self.desk.exchange.announcer.sinks.remove(self.publish)
         self.sessions.discard(session)
         for number in list(session.subscriptions):
             session.end(number)

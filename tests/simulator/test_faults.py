@@ -35,7 +35,10 @@ def test_timeout_after_accept_executes_and_never_answers(server: Server) -> None
     server.timeout = 0.3
     with _no_answer():
         server.order("BUY", "0.1", newClientOrderId="lost")
-    assert [(one["client_order_id"], one["status"]) for one in _accepted(server)] == [("lost", "FILLED")]
+    server.timeout = 10.0
+    assert [(one["client_order_id"], one["status"]) for one in until(lambda: _accepted(server))] == [
+        ("lost", "FILLED")
+    ]
     found = server.signed(
         "GET", "/sapi/v1/margin/order", symbol=BTC, isIsolated="TRUE", origClientOrderId="lost"
     )
@@ -51,7 +54,7 @@ def test_timeout_before_accept_executes_nothing(server: Server) -> None:
 
 
 def test_late_accept_executes_after_the_delay_without_an_answer(server: Server) -> None:
-    _arm(server, "late_accept", path=ORDER_PATH, count=1, delay_ms=300, hang_ms=0)
+    _arm(server, "late_accept", path=ORDER_PATH, count=1, delay_ms=800, hang_ms=0)
     with _no_answer():
         server.order("BUY", "0.1", newClientOrderId="late")
     assert _accepted(server) == []
@@ -115,7 +118,7 @@ def test_ban_answers_418_until_it_is_lifted(server: Server) -> None:
 
 
 def test_ban_ends_by_itself(server: Server) -> None:
-    _arm(server, "ban", seconds=0.2)
+    _arm(server, "ban", seconds=1)
     assert server.signed("GET", ACCOUNT).status_code == 418
     until(lambda: server.signed("GET", ACCOUNT).ok)
 

@@ -13,7 +13,7 @@ import requests
 from binance import AsyncClient, Client
 from binance.exceptions import BinanceAPIException
 
-from tests.simulator.support import BTC, KEY, SECRET, Server
+from tests.simulator.support import BTC, KEY, SECRET, Server, until
 
 PAIR = {"symbol": BTC, "isIsolated": "TRUE"}
 
@@ -107,6 +107,7 @@ def test_lost_answer_surfaces_as_a_transport_error(client: Any, server: Server) 
     client._requests_params = {"timeout": 0.3}
     with pytest.raises(requests.exceptions.RequestException):
         client.create_margin_order(**PAIR, side="BUY", type="MARKET", quantity="0.1", newClientOrderId="lost")
+    until(lambda: server.control("GET", "orders"))
     client._requests_params = None
     client.REQUEST_TIMEOUT = 10
     assert client.get_margin_order(**PAIR, origClientOrderId="lost")["status"] == "FILLED"

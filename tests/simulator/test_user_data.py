@@ -154,7 +154,7 @@ def test_several_pairs_on_one_connection(server: Server) -> None:
 
 def test_fresh_token_extends_the_same_subscription(server: Server) -> None:
     with _listener(server) as listener:
-        first = listener.subscribe(_token(server, validity=600)["token"])["result"]
+        first = listener.subscribe(_token(server, validity=10_000)["token"])["result"]
         second = listener.subscribe(_token(server)["token"])["result"]
         assert first["subscriptionId"] == second["subscriptionId"]
         assert second["expirationTime"] > first["expirationTime"]
@@ -162,7 +162,7 @@ def test_fresh_token_extends_the_same_subscription(server: Server) -> None:
 
 def test_expiry_ends_the_stream_with_an_event(server: Server) -> None:
     with _listener(server) as listener:
-        listener.subscribe(_token(server, validity=50)["token"])
+        listener.subscribe(_token(server, validity=500)["token"])
         assert listener.event()["e"] == "eventStreamTerminated"
         server.order("BUY", "0.1")
         assert listener.is_silent()
@@ -240,8 +240,20 @@ def test_subscription_survives_a_reset_of_the_exchange(server: Server) -> None:
         assert listener.event()["x"] == "NEW"
 
 
-def test_closed_connections_are_forgotten(server: Server) -> None:
-    with _listener(server) as listener:
-        listener.subscribe(_token(server)["token"])
-    server.order("BUY", "0.1")
-    until(lambda: server.control("GET", "health")["orders"] == 1)
+def test_closed_connections_are_forgotten_and_later_ones_served(server: Server) -> None:
+    sinks = server.exchange.announcer.sinks
+    for _ in range(2):
+        with _listener(server) as listener:
+            listener.subscribe(_token(server)["token"])
+            server.order("BUY", "0.01")
+            assert listener.event()["x"] == "NEW"
+        until(lambda: not sinks)
+
+
+def test_one_listener_leaving_does_not_silence_another(server: Server) -> None:
+    with _listener(server) as staying:
+        staying.subscribe(_token(server)["token"])
+        with _listener(server) as leaving:
+            leaving.subscribe(_token(server)["token"])
+        server.order("BUY", "0.01")
+        assert staying.event()["x"] == "NEW"
