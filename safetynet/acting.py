@@ -53,10 +53,12 @@ class PollReport:
     failures: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Work:
-    """One poll. `seen` are the guards to be marked, `unqueued` those whose exit the broker did not take,
-    `dismissed` the balances, by symbol, that are known to be no position.
+    """One poll. `guards` are the live ones, with those that it opens.
+
+    `seen` are the guards to be marked, `unqueued` those whose exit the broker did not take, `dismissed` the
+    balances, by symbol, that are known to be no position.
     """
 
     account: Account
@@ -67,10 +69,10 @@ class Work:
     seen: list[GuardedPosition] = field(default_factory=list)
     unqueued: list[int] = field(default_factory=list)
     dismissed: dict[str, str] = field(default_factory=dict)
+    guards: dict[SlotKey, GuardedPosition] = field(init=False)
 
-    def guard(self, situation: Situation) -> GuardedPosition:
-        """The guard that a decision is about."""
-        return self.sight.guards[situation.slot]
+    def __post_init__(self) -> None:
+        self.guards = dict(self.sight.guards)
 
 
 def act(work: Work, situation: Situation, decision: Decision) -> None:
@@ -83,7 +85,7 @@ def act(work: Work, situation: Situation, decision: Decision) -> None:
     except (ExchangeError, ValueError) as error:
         log.exception("Safety Net: %s stays as it was", _name(situation.slot))
         work.report.failures.append(f"{_name(situation.slot)}: {type(error).__name__}: {error}")
-        guard = work.sight.guards.get(situation.slot)
+        guard = work.guards.get(situation.slot)
         if isinstance(decision, Look) and guard is not None:
             _enforce(work, situation, guard)
 
@@ -100,15 +102,16 @@ def _act(work: Work, situation: Situation, decision: Decision) -> None:
         case LeaveAlone():
             log.error("Safety Net: %s left alone: nobody can say whose it is", _name(situation.slot))
         case KeepEnforcing():
-            _monitor(work, situation, work.guard(situation))
+            _monitor(work, situation, work.guards[situation.slot])
         case Look():
             _look(work, situation)
         case Release(_, position_id):
-            work.report.released += guarding.release(work.guard(situation), position_id, work.desk.clock())
+            guard = work.guards[situation.slot]
+            work.report.released += guarding.release(guard, position_id, work.desk.clock())
         case Close():
-            _close(work, work.guard(situation))
+            _close(work, work.guards[situation.slot])
         case RequestExit(_, price):
-            _request_exit(work, work.guard(situation), price)
+            _request_exit(work, work.guards[situation.slot], price)
         case Waive(_, price):
             log.warning("Safety Net: %s is exempted: no exit at %s", _name(situation.slot), to_wire(price))
 
@@ -166,7 +169,7 @@ def _look(work: Work, situation: Situation) -> None:
     price = situation.price
     if price is None:
         raise ValueError("the exchange gave no price")
-    guard = work.sight.guards.get(situation.slot)
+    guard = work.guards.get(situation.slot)
     found = inspecting.inspect(work.account, work.sight, situation, work.desk.exchange, price)
     if found.episode is None:
         _dismiss(work, situation, found, guard)
@@ -181,6 +184,7 @@ def _look(work: Work, situation: Situation) -> None:
     else:
         work.report.recomputed += guarding.recompute(guard, finding, found.lot)
     if guard is not None:
+        work.guards[situation.slot] = guard
         _enforce(work, situation, guard)
 
 

@@ -15,7 +15,6 @@ log = logging.getLogger(__name__)
 
 
 @shared_task(
-    queue="safetynet",
     name="safetynet.poll_all",
     expires=20,
     acks_late=False,
@@ -31,7 +30,7 @@ def poll_all() -> None:
             log.exception("Safety Net: the account %s was not polled", account)
 
 
-@shared_task(queue="exits", name="safetynet.exit_guard", acks_late=True)
+@shared_task(name="safetynet.exit_guard", acks_late=True)
 def exit_guard(guard_id: int) -> None:
     """Exit one guarded position; a second delivery finds it taken, and does nothing."""
     guard = GuardedPosition.objects.select_related("slot__account").get(pk=guard_id)

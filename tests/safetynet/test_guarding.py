@@ -226,3 +226,15 @@ def test_trades_that_cannot_be_read_leave_the_old_stop_in_force(poll: Poll, mark
     assert (report.opened, len(report.failures)) == (1, 1), "the other position is guarded nevertheless"
     guard = GuardedPosition.objects.get(pk=before.pk)
     assert (guard.stop_price, guard.quantity) == (before.stop_price, before.quantity)
+
+
+def test_a_position_older_than_a_day_has_its_real_entry(poll: Poll, market: SimulatorProcess) -> None:
+    market.control.fault("clock_skew_ms", ms=-3 * 86_400_000)
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    market.control.clear_faults()
+    market.control.price("BTCUSDT", "62000")
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+
+    poll()
+
+    assert approximately(live_guard().entry_price, "61000")

@@ -1,0 +1,130 @@
+"""The owner buys more by hand where Core is already: his part is guarded, Core's is not touched."""
+
+from decimal import Decimal
+
+import pytest
+
+from robson.local.simulator import SimulatorProcess
+from safetynet import services
+from safetynet.models import GuardedPosition
+from tests import factories
+from tests.safetynet.support import Poll, approximately, live_guard, our_orders, violations
+from trading.domain.lifecycle import GuardState, IntentState, PositionState
+from trading.domain.types import Side
+from trading.execution import Desk
+from trading.models import OrderAttempt, Position
+from trading.models.intent import AttemptStatus, Owner, Purpose
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CORE_QUANTITY = Decimal("0.01998")
+
+
+@pytest.fixture
+def core(market: SimulatorProcess) -> Position:
+    """Core's long of 0.02 BTC (less commission) at 60,000, with its order; its own stop is far away."""
+    order = market.control.trade("BUY", "0.02", symbol="BTCUSDT")
+    position = factories.core_position("BTCUSDT", Side.LONG, quantity=CORE_QUANTITY, distance="5000")
+    entry = factories.intent(
+        position.slot, purpose=Purpose.ENTRY, owner=Owner.CORE, state=IntentState.DONE, position=position
+    )
+    OrderAttempt.objects.create(
+        intent=entry,
+        number=1,
+        client_order_id="core-1",
+        status=AttemptStatus.EXECUTED,
+        timestamp_ms=0,
+        order_id=str(order["order_id"]),
+    )
+    return position
+
+
+@pytest.fixture
+def surplus(core: Position, market: SimulatorProcess, poll: Poll) -> GuardedPosition:
+    """0.01 BTC (less commission) bought by hand at 62,000, beside Core's."""
+    market.control.price("BTCUSDT", "62000")
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    poll()
+    return live_guard()
+
+
+def test_only_the_surplus_is_guarded_at_its_own_price(surplus: GuardedPosition, core: Position) -> None:
+    assert surplus.quantity == Decimal("0.00999")
+    assert approximately(surplus.entry_price, "62000")
+    assert surplus.beside_position_id == core.pk
+
+
+def test_the_slot_stays_skipped_as_cores(surplus: GuardedPosition, poll: Poll) -> None:
+    report = poll()
+
+    assert (report.skipped, report.monitored, report.released) == (1, 1, 0)
+
+
+def test_the_exit_sells_the_surplus_and_nothing_of_cores(
+    surplus: GuardedPosition, poll: Poll, desk: Desk, market: SimulatorProcess
+) -> None:
+    market.control.price("BTCUSDT", "60700")
+    (due,) = poll().exits_requested
+
+    services.exit_guard(due, desk)
+
+    (order,) = our_orders(market)
+    assert Decimal(order["executed"]) == Decimal("0.00999")
+    left = desk.exchange.margin_pairs(["BTCUSDT"])["BTCUSDT"].base.net
+    assert left == CORE_QUANTITY
+    assert GuardedPosition.objects.get().state == GuardState.CLOSED
+    assert Position.objects.get().state == PositionState.ACTIVE
+    assert violations(market) == []
+
+
+def test_a_surplus_sold_by_hand_before_the_exit_leaves_cores_part_alone(
+    surplus: GuardedPosition, poll: Poll, desk: Desk, market: SimulatorProcess
+) -> None:
+    market.control.price("BTCUSDT", "60700")
+    (due,) = poll().exits_requested
+    market.control.trade("SELL", "0.00999", symbol="BTCUSDT")
+
+    services.exit_guard(due, desk)
+    assert our_orders(market) == []
+
+    assert poll().closed == 1
+    assert GuardedPosition.objects.get().end_reason == "closed by hand"
+
+
+def test_a_surplus_survives_the_end_of_cores_position(
+    surplus: GuardedPosition, core: Position, poll: Poll, market: SimulatorProcess
+) -> None:
+    sold = market.control.trade("SELL", CORE_QUANTITY, symbol="BTCUSDT")
+    exit_intent = factories.intent(core.slot, owner=Owner.CORE, state=IntentState.DONE, position=core)
+    OrderAttempt.objects.create(
+        intent=exit_intent,
+        number=1,
+        client_order_id="core-2",
+        status=AttemptStatus.EXECUTED,
+        timestamp_ms=0,
+        order_id=str(sold["order_id"]),
+    )
+    Position.objects.filter(pk=core.pk).update(state=PositionState.CLOSED)
+
+    report = poll()
+
+    after = live_guard()
+    assert (report.skipped, report.monitored, after.pk) == (0, 1, surplus.pk)
+    assert (after.quantity, after.entry_price) == (surplus.quantity, surplus.entry_price)
+    assert after.beside_position_id is None
+
+
+def test_a_surplus_below_a_lot_is_nobodys(core: Position, poll: Poll) -> None:
+    Position.objects.filter(pk=core.pk).update(quantity=CORE_QUANTITY - Decimal("0.000009"))
+
+    report = poll()
+
+    assert (report.skipped, report.opened) == (1, 0)
+
+
+def test_an_entry_on_its_way_has_no_surplus(core: Position, poll: Poll, market: SimulatorProcess) -> None:
+    Position.objects.filter(pk=core.pk).update(state=PositionState.ENTERING, quantity=0)
+
+    report = poll()
+
+    assert (report.skipped, report.opened, report.monitored) == (1, 0, 0)
