@@ -167,6 +167,13 @@ def test_a_cancel_of_what_is_not_open_says_so(client: BinanceMargin, stub: Stub)
     assert [(seen.method, seen.path) for seen in stub.seen] == [("DELETE", "/sapi/v1/margin/order")] * 2
 
 
+def test_any_other_refusal_of_a_cancel_is_raised(client: BinanceMargin, stub: Stub) -> None:
+    stub.will(says({"code": -1121, "msg": "Invalid symbol."}, 400))
+
+    with pytest.raises(Refused):
+        client.cancel_order("BTCUSDT", "rbs-1")
+
+
 def test_a_cancel_with_an_unclear_answer_is_unknown(client: BinanceMargin, stub: Stub) -> None:
     stub.will(says({}), hangs_up, says_text("<html>", 404))
 

@@ -205,3 +205,15 @@ def test_every_attempt_is_reported_with_its_error(
     assert [type(report.error).__name__ for report in reports] == ["OutcomeUnknown", "Refused"]
     assert reports[1].weights == {"X-SAPI-USED-UID-WEIGHT-1M": 6}
     assert all(report.path == "/sapi/v1/margin/order" for report in reports)
+
+
+def test_a_failure_after_a_success_is_not_reported_with_the_success_s_status(
+    client: BinanceMargin, stub: Stub, reports: list[CallReport]
+) -> None:
+    stub.will(says(account(), headers={"X-SAPI-USED-IP-WEIGHT-1M": "10"}), resets)
+    client.margin_pairs()
+
+    with pytest.raises(OutcomeUnknown):
+        client.margin_pairs()
+
+    assert [(report.http_status, len(report.weights)) for report in reports] == [(200, 1), (0, 0)]
