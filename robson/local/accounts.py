@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypedDict
 
-from robson.local import paths
+from robson.local import locks, paths
 
 logger = logging.getLogger("robson.local")
 
@@ -84,11 +84,13 @@ def installation(account: Account | None) -> Path:
     if account is None or _can_run(account, wheel, libraries):
         return wheel / "pginstall18"
     copy = _outside(f"programs-{version(_WHEEL)}")
-    if not (copy / _WHEEL).exists():
-        logger.warning("PostgreSQL's account cannot read %s: copying its programs to %s", wheel, copy)
-        if libraries.exists():
-            _copy_readable(libraries, copy / libraries.name)
-        _copy_readable(wheel, copy / _WHEEL)
+    # All data folders of a machine share the copy.
+    with locks.exclusive(copy / ".lock"):
+        if not (copy / _WHEEL).exists():
+            logger.warning("PostgreSQL's account cannot read %s: copying its programs to %s", wheel, copy)
+            if libraries.exists():
+                _copy_readable(libraries, copy / libraries.name)
+            _copy_readable(wheel, copy / _WHEEL)
     return copy / _WHEEL / "pginstall18"
 
 
@@ -143,7 +145,10 @@ def _copy_readable(source: Path, target: Path) -> None:
     partial = target.with_name(f"{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(
-        source, partial, ignore=shutil.ignore_patterns("include", "pginstall", "*.py*"), symlinks=True
+        source,
+        partial,
+        ignore=shutil.ignore_patterns("include", "pginstall", "*.py*", "__pycache__"),
+        symlinks=True,
     )
     for path in [partial, *partial.rglob("*")]:
         if not path.is_symlink():
