@@ -11,5 +11,5 @@ QUEUES = ("exits", "safetynet", "default")
 
 app = Celery("robson")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.task_queues = tuple(Queue(name) for name in QUEUES)
+app.conf.task_queues = tuple(Queue(name, routing_key=name) for name in QUEUES)
 app.autodiscover_tasks()

@@ -47,7 +47,7 @@ class Engine:
         self.faults = faults
         self.settings = settings
         self.ledger = Ledger()
-        self.registry = Registry()
+        self.registry = Registry(self.clock.now_ms())
         self.violations: list[positions.Violation] = []
         self.pair_of: Callable[[str, str], Pair]
         self._random = random.Random(settings.seed)

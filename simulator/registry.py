@@ -5,16 +5,20 @@ from collections import defaultdict
 from simulator import errors
 from simulator.orders import Fill, Order
 
-FIRST_ORDER_ID = 10_000_001
-FIRST_TRADE_ID = 500_000_001
+ORDERS_PER_MS = 100
 
 Owner = tuple[str, str]
 
 
 class Registry:
-    """Orders and fills of all accounts. An `Owner` is (API key, symbol)."""
+    """Orders and fills of all accounts. An `Owner` is (API key, symbol).
 
-    def __init__(self) -> None:
+    Ids begin with the time of the start (ms), so that an exchange started again never repeats an id that a
+    client remembers. They stay far below 2**53, where JSON numbers end to be exact.
+    """
+
+    def __init__(self, started_ms: int) -> None:
+        self._first_id = started_ms * ORDERS_PER_MS
         self.orders: list[Order] = []
         self._by_owner: dict[Owner, dict[int, Order]] = defaultdict(dict)
         self._by_client_id: dict[tuple[str, str, str], Order] = {}
@@ -24,11 +28,11 @@ class Registry:
 
     def next_order_id(self) -> int:
         """Order ids grow by one, over all symbols."""
-        return FIRST_ORDER_ID + len(self.orders)
+        return self._first_id + len(self.orders)
 
     def next_trade_id(self, symbol: str) -> int:
         """Trade ids grow by one per symbol."""
-        self._last_trade[symbol] = self._last_trade.get(symbol, FIRST_TRADE_ID - 1) + 1
+        self._last_trade[symbol] = self._last_trade.get(symbol, self._first_id) + 1
         return self._last_trade[symbol]
 
     def add(self, order: Order) -> None:
