@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from safetynet.models import Exemption, GuardedPosition, PollState
 from safetynet.services import ExemptionRefused, end_exemption, exempt
 from trading import queries
-from trading.admin.readonly import ReadOnlyAdmin, amount, state
+from trading.admin.readonly import ReadOnlyAdmin, amount, moment, state
 from trading.domain.types import Side
 
 LENGTHS = (("1", "1 hour"), ("4", "4 hours"), ("24", "1 day"), ("168", "1 week"), ("720", "30 days"))
@@ -51,30 +51,26 @@ class SlotColumns(ReadOnlyAdmin):
 class GuardedPositionAdmin(SlotColumns):
     list_display = (
         "id", "state_badge", "symbol", "side", "account", "size", "entry", "entry_is_provisional", "stop",
-        "price", "last_seen_at", "opened_at", "end_reason",
+        "price", "seen", "opened", "end_reason",
     )  # fmt: skip
     list_display_links = ("id", "symbol")
     list_filter = ("state", "entry_is_provisional", "slot__account", "opened_at")
     fields = (
         "state_badge", "symbol", "side", "account", "size", "entry", "entry_is_provisional", "stop", "price",
-        "last_seen_at", "opened_at", "closed_at", "exit_at", "end_reason", "told",
+        "seen", "opened", "closed", "exit_at", "end_reason", "told",
     )  # fmt: skip
     readonly_fields = (
-        "state_badge",
-        "symbol",
-        "side",
-        "account",
-        "size",
-        "entry",
-        "stop",
-        "price",
-        "exit_at",
-    )
+        "state_badge", "symbol", "side", "account", "size", "entry", "stop", "price", "exit_at", "told",
+        "seen", "opened", "closed",
+    )  # fmt: skip
     state_badge = state()
     size = amount("quantity")
     entry = amount("entry_price", "entry")
     stop = amount("stop_price", "safety stop")
     price = amount("last_price")
+    seen = moment("last_seen_at", "last seen (UTC)")
+    opened = moment("opened_at", "opened (UTC)")
+    closed = moment("closed_at", "closed (UTC)")
     exit_at = amount("exit_price")
 
     @admin.display(description="events")
@@ -86,10 +82,11 @@ class GuardedPositionAdmin(SlotColumns):
 @admin.register(PollState)
 class PollStateAdmin(ReadOnlyAdmin):
     list_display = (
-        "account", "polls", "last_success_at", "failures_in_a_row", "last_error", "last_duration_s",
+        "account", "polls", "success", "failures_in_a_row", "last_error", "last_duration_s",
         "lease_holder",
     )  # fmt: skip
     list_select_related = ("account",)
+    success = moment("last_success_at", "last success (UTC)")
 
 
 class ExemptionForm(forms.Form):

@@ -89,6 +89,26 @@ def test_what_ended_is_shown_only_on_demand() -> None:
     assert "closed by hand" in line_of(text, "ETHUSDT")
 
 
+class Terminal(StringIO):
+    """A screen that people look at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("columns", [60, 160])
+def test_no_number_is_cut_off_however_narrow_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    factories.core_position(entry="60123.456789", quantity="0.01234567", distance="1234.56789")
+    screen = Terminal()
+    call_command("positions", stdout=screen)
+    for number in ("60123.456789", "0.01234567", "58888.888899", "Core, trailing stop"):
+        assert number in screen.getvalue()
+    assert all(len(line) <= columns for line in screen.getvalue().splitlines() if "\x1b" not in line)
+
+
 def test_a_pause_of_entries_is_told() -> None:
     factories.account(entries_paused=True)
     assert "Entries are paused on main" in said()

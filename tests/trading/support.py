@@ -6,13 +6,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from django.db import connection
 from pytest_django.fixtures import Settings
 
 from robson.local.simulator import SimulatorProcess
+from tests.live import database_url
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -23,12 +22,6 @@ def trade_on(simulator: SimulatorProcess, settings: Settings, monkeypatch: pytes
     settings.BINANCE = {name: value for name, value in environment.items() if name.endswith("_URL")}
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-
-
-def database_url_of_this_test() -> str:
-    """Where another process finds the rows of this test."""
-    name = str(connection.settings_dict["NAME"])
-    return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
 
 
 @dataclass(frozen=True)
@@ -53,7 +46,7 @@ def run(
         cwd=PROJECT,
         env={
             **os.environ,
-            "DATABASE_URL": database_url_of_this_test(),
+            "DATABASE_URL": database_url(),
             "COLUMNS": "120",
             **(environment or {}),
         },

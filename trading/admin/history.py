@@ -10,41 +10,40 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from trading.admin.readonly import ReadOnlyAdmin, TabularInline, amount, state
+from trading.admin.readonly import ReadOnlyAdmin, TabularInline, amount, moment, state
 from trading.domain.events import EventKind
 from trading.models import Event, Fill, OrderAttempt, OrderIntent
 
 
-class KindFilter(admin.SimpleListFilter):
-    """By kind, from the list that the code knows: asking the table would read all of it."""
+class AreaFilter(admin.SimpleListFilter):
+    """By what events are about, from the list that the code knows: asking the table would read all of it."""
 
-    title = "kind"
-    parameter_name = "kind"
+    title = "what it is about"
+    parameter_name = "about"
 
     def lookups(self, *_: Any) -> list[tuple[str, str]]:
-        return [(str(kind), str(kind)) for kind in EventKind]
+        areas = dict.fromkeys(kind.partition(".")[0] for kind in EventKind)
+        return [(area, area) for area in areas]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
-        return queryset.filter(kind=self.value()) if self.value() else queryset
+        if not self.value():
+            return queryset
+        return queryset.filter(kind__in=[kind for kind in EventKind if kind.startswith(f"{self.value()}.")])
 
 
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin):
     list_display = (
-        "at",
-        "kind",
-        "slot",
-        "account",
-        "position_link",
-        "intent_link",
-        "guard_id",
-        "what",
-        "source",
-    )
+        "time", "kind", "slot", "account", "position_link", "intent_link", "guard_id", "what", "source",
+    )  # fmt: skip
+    ordering = ("-id",)
     list_select_related = ("slot__account",)
-    list_filter = (KindFilter, "slot__account", "at")
+    list_filter = (AreaFilter, "slot__account", "at")
     search_fields = ("=slot__symbol",)
     search_help_text = "A symbol, in full"
+    fields = ("time", "kind", "slot", "account", "position_link", "intent_link", "guard_id", "what", "source")
+    readonly_fields = fields
+    time = moment("at", "time (UTC)")
 
     @admin.display(description="account")
     def account(self, event: Event) -> str:
@@ -84,7 +83,7 @@ class AttemptInline(TabularInline):
 class OrderIntentAdmin(ReadOnlyAdmin):
     list_display = (
         "id", "slot", "account", "purpose", "owner", "state_badge", "reason", "to_trade", "traded", "price",
-        "attempts_made", "created_at", "last_error",
+        "attempts_made", "created", "last_error",
     )  # fmt: skip
     list_select_related = ("slot__account",)
     list_filter = ("state", "purpose", "owner", "slot__account", "created_at")
@@ -102,6 +101,7 @@ class OrderIntentAdmin(ReadOnlyAdmin):
     )
     readonly_fields = ("account", "state_badge", "position_link", "to_trade", "traded", "price", "trigger")
     state_badge = state()
+    created = moment("created_at", "created (UTC)")
     to_trade = amount("quantity")
     traded = amount("executed_quantity", "executed")
     trigger = amount("trigger_price")
@@ -126,7 +126,7 @@ class OrderIntentAdmin(ReadOnlyAdmin):
 @admin.register(Fill)
 class FillAdmin(ReadOnlyAdmin):
     list_display = (
-        "traded_at",
+        "time",
         "slot",
         "account",
         "trade",
@@ -139,6 +139,7 @@ class FillAdmin(ReadOnlyAdmin):
     list_filter = ("slot__account", "traded_at")
     search_fields = ("=slot__symbol",)
     search_help_text = "A symbol, in full"
+    time = moment("traded_at", "time (UTC)")
     trade = amount("quantity")
     paid = amount("price")
     commission_paid = amount("commission")

@@ -13,7 +13,7 @@ from trading import operations
 from trading.admin import verbs
 from trading.admin.arming import ArmForm
 from trading.admin.history import summary
-from trading.admin.readonly import ReadOnlyAdmin, amount, badge, state
+from trading.admin.readonly import ReadOnlyAdmin, amount, badge, moment, state
 from trading.arming import Preview
 from trading.domain.lifecycle import PositionState
 from trading.explain import EXPECTED, explain
@@ -25,8 +25,8 @@ MOST_EVENTS = 100
 @admin.register(Position)
 class PositionAdmin(ReadOnlyAdmin):
     list_display = (
-        "id", "state_badge", "symbol", "side", "account", "size", "entry", "stop", "gap", "opened_at",
-        "closed_at", "profit",
+        "id", "state_badge", "symbol", "side", "account", "size", "entry", "stop", "gap", "opened", "closed",
+        "profit",
     )  # fmt: skip
     list_display_links = ("id", "symbol")
     list_select_related = ("slot__account",)
@@ -34,20 +34,28 @@ class PositionAdmin(ReadOnlyAdmin):
     search_fields = ("=slot__symbol",)
     search_help_text = "A symbol, in full"
     actions = ("disarm_selected", "close_selected")
+    change_list_template = "admin/trading/position/change_list.html"
     change_form_template = "admin/trading/position/detail.html"
     fieldsets = (
-        (None, {"fields": ("state_badge", "symbol", "side", "account", "note")}),
-        ("Now", {"fields": ("size", "entry", "stop", "gap", "extreme", "binance_position_id")}),
+        (None, {"fields": (("state_badge", "symbol", "side", "account"), "note")}),
+        ("Now", {"fields": (("size", "entry", "stop"), ("gap", "extreme"), "binance_position_id")}),
         (
             "Terms",
-            {"fields": ("risked", "risk_percent", "averages", "interval", "stop_policy", "trailing_terms")},
+            {
+                "fields": (
+                    ("risked", "risk_percent"),
+                    ("averages", "interval"),
+                    ("stop_policy", "trailing_terms"),
+                )
+            },
         ),
-        ("End", {"fields": ("exit_reason", "exit_at", "exited", "profit")}),
-        ("Time", {"fields": ("armed_at", "opened_at", "closed_at")}),
+        ("End", {"fields": (("exit_reason", "exit_at"), ("exited", "profit"))}),
+        ("Time (UTC)", {"fields": (("armed", "opened", "closed"),)}),
     )
     readonly_fields = (
         "state_badge", "symbol", "side", "account", "size", "entry", "stop", "gap", "extreme", "risked",
-        "averages", "stop_policy", "trailing_terms", "exit_at", "exited", "profit",
+        "averages", "stop_policy", "trailing_terms", "exit_at", "exited", "profit", "armed", "opened",
+        "closed",
     )  # fmt: skip
     state_badge = state()
     size = amount("quantity")
@@ -59,6 +67,9 @@ class PositionAdmin(ReadOnlyAdmin):
     exit_at = amount("exit_price")
     exited = amount("exit_quantity")
     profit = amount("realised_pnl", "profit")
+    armed = moment("armed_at", "armed")
+    opened = moment("opened_at", "opened")
+    closed = moment("closed_at", "closed")
 
     @admin.display(ordering="slot__symbol")
     def symbol(self, position: Position) -> str:
@@ -179,6 +190,7 @@ class PositionAdmin(ReadOnlyAdmin):
         events = list(position.events.order_by("-id")[: MOST_EVENTS + 1])
         return {
             "title": str(position),
+            "subtitle": None,
             "intents": position.intents.prefetch_related("attempts__fills").order_by("id"),
             "told": [(event, summary(event.data)) for event in events[:MOST_EVENTS]],
             "more_events": len(events) > MOST_EVENTS,

@@ -1,11 +1,13 @@
 """Pages that can only be read, on tables that may have millions of rows."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.core.paginator import Paginator
+from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -46,6 +48,10 @@ class ReadOnlyAdmin(ModelAdmin):
     class Media:
         css = {"all": ["trading/admin.css"]}
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        title = str(self.model._meta.verbose_name_plural).capitalize()
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
     def has_add_permission(self, *_: Any, **__: Any) -> bool:
         return False
 
@@ -63,6 +69,17 @@ def amount(field: str, label: str = "") -> Column:
     def show(_admin: Any, row: Any) -> str:
         value: Decimal | None = getattr(row, field)
         return "" if value is None else to_wire(round(value, 8))
+
+    return show
+
+
+def moment(field: str, label: str = "") -> Column:
+    """A column with a time to the second, in UTC."""
+
+    @admin.display(description=label or field.replace("_", " "), ordering=field, empty_value="")
+    def show(_admin: Any, row: Any) -> str:
+        value: datetime | None = getattr(row, field)
+        return "" if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
     return show
 

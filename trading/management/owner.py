@@ -5,8 +5,9 @@ import getpass
 import io
 import json
 import logging
+import shutil
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -61,10 +62,20 @@ class OwnerCommand(BaseCommand):
     def print_json(self, data: Any) -> None:
         self.stdout.write(json.dumps(data, default=plain, indent=2))
 
-    def print_table(self, table: Table) -> None:
+    def print_table(self, table: Table, narrow: Iterable[str]) -> None:
+        """The table, or the lines of `narrow` on a terminal that would cut it off."""
         terminal = self.stdout.isatty()
-        width = None if terminal else PIPE_WIDTH
-        console = Console(file=io.StringIO(), force_terminal=terminal, width=width, highlight=False)
+        console = Console(
+            file=io.StringIO(),
+            force_terminal=terminal,
+            width=shutil.get_terminal_size().columns if terminal else PIPE_WIDTH,
+            highlight=False,
+        )
+        unbounded = console.options.update(width=10 * PIPE_WIDTH)
+        if console.measure(table, options=unbounded).maximum > console.width:
+            for line in narrow:
+                self.say(line)
+            return
         with console.capture() as captured:
             console.print(table)
         self.stdout.write(captured.get(), ending="")

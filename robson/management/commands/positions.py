@@ -1,6 +1,7 @@
 """`robson positions`: what is armed, open or guarded, and who protects it."""
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import asdict
 from decimal import Decimal
 
@@ -34,7 +35,8 @@ class Command(OwnerCommand):
         if options.json:
             self.print_json([asdict(one) for one in found])
         elif found:
-            self.print_table(_table(found, several=len(accounts) > 1, history=options.all))
+            table = _table(found, several=len(accounts) > 1, history=options.all)
+            self.print_table(table, narrow=(line for one in found for line in _lines(one)))
             self._end(accounts_paused=[str(one) for one in accounts if one.entries_paused])
         else:
             self.say("Nothing is armed, open or guarded.")
@@ -83,6 +85,16 @@ def _cells(one: Holding, *, several: bool, history: bool) -> list[str]:
         ", ".join(filter(None, (one.protected_by, one.note))),
         f"{one.since:%Y-%m-%d %H:%M}",
     ]
+
+
+def _lines(one: Holding) -> Iterator[str]:
+    """The same for a narrow terminal."""
+    yield f"{one.kind} {one.id}  {one.symbol} {one.side} {one.state} ({one.account})"
+    if one.entry_price is not None:
+        yield f"  {_amount(one.quantity)} from {_amount(one.entry_price)}, stop {_amount(one.stop_price)}"
+    if one.exit_price is not None:
+        yield f"  out at {_amount(one.exit_price)}, profit {_amount(one.profit) or 'not known'}"
+    yield f"  {', '.join(filter(None, (one.protected_by, one.note)))}"
 
 
 def _amount(value: Decimal | None) -> str:
