@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar, cast
 
@@ -98,15 +98,11 @@ class World:
 
     def settle(self, intent: OrderIntent, desk: Desk | None = None) -> OrderIntent:
         """Execute until there is nothing left to do, waiting for whatever is postponed."""
-        deadline = time.monotonic() + 20
-        while (due := execution.execute(intent.pk, desk or self.desk)) is not None:
+        used, deadline = desk or self.desk, time.monotonic() + 20
+        while (due := execution.execute(intent.pk, used)) is not None:
             assert time.monotonic() < deadline, f"{intent} is still {fresh(intent).state}"
-            wait_until_time(due)
+            time.sleep(max((due - used.clock()).total_seconds(), 0.01))
         return fresh(intent)
-
-
-def wait_until_time(due: datetime) -> None:
-    time.sleep(max((due - gateway.utc_now()).total_seconds(), 0.01))
 
 
 def until(condition: Callable[[], Found], *, within_s: float = 20.0) -> Found:
