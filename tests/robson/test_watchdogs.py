@@ -8,9 +8,10 @@ from pytest_django.fixtures import Settings
 from robson import watchdogs
 from safetynet.models import PollState
 from tests.trading.world import SYMBOL, World, world
-from trading import gateway, operations, watchdog
+from trading import gateway, watchdog
 from trading.domain.lifecycle import PositionState
 from trading.models import Heartbeat, OrderIntent
+from trading.tasks import execute_intent
 
 __all__ = ["world"]
 
@@ -24,7 +25,7 @@ def broker_away(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_args: object, **_options: object) -> None:
         raise ConnectionRefusedError("no broker")
 
-    monkeypatch.setattr(operations.execute_intent, "apply_async", refuse)
+    monkeypatch.setattr(execute_intent, "apply_async", refuse)
 
 
 def consumer_beats() -> None:
