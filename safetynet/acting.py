@@ -57,7 +57,8 @@ class PollReport:
 class Work:
     """One poll. `guards` are the live ones, with those that it opens.
 
-    `seen` are the guards to be marked, `unqueued` those whose exit the broker did not take, `dismissed` the
+    `seen` are the guards to be marked, `due_here` those whose exit the poll has to execute itself: the
+    broker did not take it, or nobody has taken it from there since the last poll. `dismissed` are the
     balances, by symbol, that are known to be no position.
     """
 
@@ -67,7 +68,8 @@ class Work:
     sight: Sight
     report: PollReport
     seen: list[GuardedPosition] = field(default_factory=list)
-    unqueued: list[int] = field(default_factory=list)
+    due_here: list[int] = field(default_factory=list)
+    broker_away: bool = False
     dismissed: dict[str, str] = field(default_factory=dict)
     guards: dict[SlotKey, GuardedPosition] = field(init=False)
 
@@ -144,12 +146,13 @@ def _enforce(work: Work, situation: Situation, guard: GuardedPosition) -> None:
 
 
 def _request_exit(work: Work, guard: GuardedPosition, price: Decimal) -> None:
-    guarding.remember_touch(guard, price)
+    first = guarding.remember_touch(guard, price)
     metrics.EXIT_REQUESTS.labels(symbol=guard.slot.symbol).inc()
     work.report.exits_requested.append(guard.pk)
     # One refusal is enough: asking a broker that is away takes time that exits have not got.
-    if work.unqueued or not exits.ask(guard.pk):
-        work.unqueued.append(guard.pk)
+    work.broker_away = work.broker_away or not exits.ask(guard.pk)
+    if work.broker_away or not first:
+        work.due_here.append(guard.pk)
 
 
 def _close(work: Work, guard: GuardedPosition, until: int | None = None) -> bool:

@@ -21,7 +21,8 @@ class ExemptionRefused(Exception):
 def exempt(*, slot: Slot, until: datetime, reason: str, by: str, at: datetime) -> Exemption:
     """No safety exits in this slot until then. Raises ExemptionRefused without a reason or an end to come.
 
-    A touch of the stop that was not acted on yet is forgotten: the owner has decided otherwise.
+    A touch of the stop that was not acted on yet is forgotten: the owner has decided otherwise. An exit that
+    is under way is not called off.
     """
     if not reason.strip():
         raise ExemptionRefused("an exemption needs a reason")

@@ -3,7 +3,6 @@
 import logging
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from celery import current_app
 from kombu.exceptions import OperationalError
@@ -14,7 +13,7 @@ from safetynet.observing import in_force
 from trading import execution, journal, queries
 from trading.domain.lifecycle import GuardState
 from trading.domain.rounding import to_wire
-from trading.domain.types import Side, Venue
+from trading.domain.types import Venue
 from trading.execution import Desk, OrderAttempt, OrderIntent, Owner, Purpose, Slot
 
 log = logging.getLogger(__name__)
@@ -50,18 +49,17 @@ def exit_guard(guard_id: int, desk: Desk) -> None:
     """Exit a guarded position whose stop has been touched, whatever the price has done since.
 
     Does nothing unless the guard is Guarding with a touched stop: safe to call twice, and at once. The
-    database decides, under the slot's lock: a position that is Core's is released instead. Raises
-    ExchangeError only before anything is committed.
+    database decides, under the slot's lock: a position that is Core's is released instead. Beside a position
+    of Core's only the surplus is traded, and never more than is really there beside it (`trading.planning`).
     """
     guard = GuardedPosition.objects.select_related("slot__account").get(pk=guard_id)
     if guard.state != GuardState.GUARDING or guard.touched_price is None:
         return
     hint = exclusions.contains(guard.slot.key)
     log.info("Safety Net: exit of %s: Redis says %s", guard, _SAYS[hint])
-    held = _read_held(guard, desk) if guard.beside_position_id is not None else guard.quantity
     try:
         with journal.atomic(guard):
-            verdict = _decide(guard, held, desk)
+            verdict = _decide(guard, desk)
     except execution.SlotBusy as busy:
         log.warning("Safety Net: exit of %s waits: %s", guard, busy)
         return
@@ -90,16 +88,7 @@ def settle(intent: OrderIntent, base_asset: str, at: datetime) -> None:
     log.warning("Safety Net: %s closed at %s (%s)", guard.slot, price and to_wire(price), reason)
 
 
-def _read_held(guard: GuardedPosition, desk: Desk) -> Decimal:
-    """What is in the slot now, Core's part included (base currency): the surplus may be smaller already."""
-    symbol = guard.slot.symbol
-    pair = desk.exchange.margin_pairs([symbol]).get(symbol)
-    if pair is None:
-        return Decimal(0)
-    return pair.base.net if guard.slot.position_side is Side.LONG else -pair.base.net
-
-
-def _decide(guard: GuardedPosition, held: Decimal, desk: Desk) -> _Verdict:
+def _decide(guard: GuardedPosition, desk: Desk) -> _Verdict:
     """Everything that must not change between the question and the claim, in one transaction."""
     at = desk.clock()
     slot = execution.lock_slot(guard.slot_id)
@@ -112,22 +101,15 @@ def _decide(guard: GuardedPosition, held: Decimal, desk: Desk) -> _Verdict:
     if Exemption.objects.filter(in_force(at), slot=slot).exists():
         log.warning("Safety Net: %s is exempted: no exit", guard)
         return _Verdict(owned=core is not None)
-    # Beside Core's position only the surplus is ours, and never more than is really there beside it.
-    quantity = min(guard.quantity, held - core.quantity) if core else guard.quantity
-    if quantity <= 0:
-        log.warning("Safety Net: nothing is left of %s beside Core's position", guard)
-        return _Verdict(owned=True)
-    return _Verdict(owned=core is not None, attempt=_claim(guard, slot, quantity, desk, at))
+    return _Verdict(owned=core is not None, attempt=_claim(guard, slot, desk, at))
 
 
-def _claim(
-    guard: GuardedPosition, slot: Slot, quantity: Decimal, desk: Desk, at: datetime
-) -> OrderAttempt | None:
+def _claim(guard: GuardedPosition, slot: Slot, desk: Desk, at: datetime) -> OrderAttempt | None:
     exiting = journal.advance(
         guard,
         GuardState.EXITING,
         at=at,
-        data={"reason": REASON, "price": guard.touched_price, "stop": guard.stop_price, "quantity": quantity},
+        data={"reason": REASON, "price": guard.touched_price, "stop": guard.stop_price},
     )
     if not exiting:
         return None
@@ -135,7 +117,7 @@ def _claim(
         slot,
         purpose=Purpose.EXIT,
         owner=Owner.SAFETY_NET,
-        quantity=quantity,
+        quantity=guard.quantity,
         reason=REASON,
         at=at,
         guard_id=guard.pk,

@@ -69,16 +69,19 @@ def _run(account: Account, desk: Desk, turn: Lease, report: PollReport) -> dict[
     report.found = sum(situation.held > 0 for situation in slots)
     judged = [(situation, decision) for situation in slots for decision in judge(situation)]
     # Exits that are due do not wait for positions that need a look.
-    for situation, decision in sorted(judged, key=lambda pair: isinstance(pair[1], Look)):
-        acting.act(work, situation, decision)
+    for looking in (False, True):
+        for situation, decision in judged:
+            if isinstance(decision, Look) is looking:
+                acting.act(work, situation, decision)
+        _exit_here(work)
     acting.save_seen(work)
-    _exit_here(work)
     return work.dismissed
 
 
 def _exit_here(work: acting.Work) -> None:
-    """The broker is away: the exits that could not be queued are executed by the poll itself."""
-    for guard_id in work.unqueued:
+    """Exits that no worker seems to be going to execute. Should one do so after all, the claim decides."""
+    while work.due_here:
+        guard_id = work.due_here.pop()
         lease.renew(work.turn, work.desk.clock())
         try:
             exits.exit_guard(guard_id, work.desk)

@@ -5,12 +5,13 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from trading import fills
+from trading import fills, queries
 from trading.domain.exits import ExitPlan, Verdict, plan_exit
-from trading.domain.types import MarginPair, OrderReport, OrderSide
+from trading.domain.types import MarginPair, OrderReport, OrderSide, Side, Venue
 from trading.exchange.errors import BadAnswer, ExchangeError
 from trading.exchange.port import Exchange
-from trading.models import OrderIntent
+from trading.models import OrderIntent, Slot
+from trading.models.intent import Owner
 
 ZERO = Decimal(0)
 
@@ -35,14 +36,20 @@ def plan(
     """The next order of an exit; `just_closed` (base) is executed and not recorded. Raises ExchangeError."""
     symbol = intent.slot.symbol
     rules = exchange.symbol_rules(symbol)
+    pair = read_pair() if read_pair else pair_of(exchange, symbol)
+    closed = fills.closed_quantity(intent, rules.base_asset) + just_closed
+    remaining = intent.quantity - closed
+    if intent.owner == Owner.SAFETY_NET:
+        remaining = _beside_core(remaining, intent.slot, pair)
     return plan_exit(
         intent.slot.position_side,
-        intent.quantity - fills.closed_quantity(intent, rules.base_asset) - just_closed,
-        read_pair() if read_pair else pair_of(exchange, symbol),
+        remaining,
+        pair,
         rules,
         price=_price(intent, exchange),
         fee_rate=settings.FEE_RATE,
-        whole=intent.quantity,
+        # A safety exit may stand beside Core's part, which must not be taken for its interest.
+        whole=intent.quantity if closed and intent.owner != Owner.SAFETY_NET else ZERO,
     )
 
 
@@ -62,6 +69,17 @@ def left_after(intent: OrderIntent, exchange: Exchange, report: OrderReport) -> 
         return plan(intent, exchange, just_closed=just_closed)
     except ExchangeError:
         return ExitPlan(Verdict.SEND, left=left)
+
+
+def _beside_core(remaining: Decimal, slot: Slot, pair: MarginPair) -> Decimal:
+    """What a safety exit may still close (base): never Core's part, should the surplus be gone already."""
+    side = slot.position_side
+    core = queries.find_active_by_symbol_and_side(slot.account, slot.symbol, side, Venue(slot.venue))
+    if core is None:
+        return remaining
+    held = pair.base.net if side is Side.LONG else -pair.base.net
+    beside: Decimal = held - core.quantity
+    return min(remaining, max(ZERO, beside))
 
 
 def _price(intent: OrderIntent, exchange: Exchange) -> Decimal:

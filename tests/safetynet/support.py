@@ -63,6 +63,14 @@ def kinds() -> list[str]:
     return list(Event.objects.values_list("kind", flat=True))
 
 
+def eventually(done: Callable[[], bool]) -> None:
+    """Ask until it is so. For what waits for the clock of somebody else."""
+    deadline = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < deadline, "it did not happen within twenty seconds"
+        time.sleep(0.05)
+
+
 def at_once(count: int, action: Callable[[], object]) -> list[BaseException | None]:
     """Run `action` in that many threads at the same moment; returns what each raised."""
     gate = threading.Barrier(count)

@@ -1,8 +1,6 @@
 """A touched stop becomes exactly one exit, whoever asks, however often, and whatever is broken around it."""
 
 import logging
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
@@ -21,6 +19,7 @@ from tests.safetynet.support import (
     approximately,
     at_once,
     core_unreadable,
+    eventually,
     kinds,
     live_guard,
     our_orders,
@@ -286,6 +285,17 @@ def test_a_broker_that_is_away_does_not_keep_the_exit_waiting(
     assert violations(market) == []
 
 
+def test_an_exit_that_no_worker_has_taken_by_the_next_poll_is_executed_there(
+    touched: GuardedPosition, poll: Poll, market: SimulatorProcess
+) -> None:
+    market.control.price("BTCUSDT", "60000")
+
+    poll()
+
+    assert len(our_orders(market)) == 1
+    assert GuardedPosition.objects.get().state == GuardState.CLOSED
+
+
 def test_a_first_price_beyond_the_stop_exits_at_once(
     poll: Poll, market: SimulatorProcess, redis_client: redis.Redis
 ) -> None:
@@ -322,7 +332,7 @@ def test_a_lost_answer_is_looked_up_and_sold_once(
     )
 
     services.exit_guard(touched.pk, desk)
-    _until(lambda: _execute(desk))
+    eventually(lambda: _execute(desk))
 
     assert len(our_orders(market)) == 1
     assert GuardedPosition.objects.get().state == GuardState.CLOSED
@@ -332,10 +342,3 @@ def test_a_lost_answer_is_looked_up_and_sold_once(
 def _execute(desk: Desk) -> bool:
     execution.execute(OrderIntent.objects.get().pk, desk)
     return OrderIntent.objects.get().state == IntentState.DONE
-
-
-def _until(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not done():
-        assert time.monotonic() < deadline, "it did not happen within ten seconds"
-        time.sleep(0.05)

@@ -8,11 +8,12 @@ from robson.local.simulator import SimulatorProcess
 from safetynet import services
 from safetynet.models import GuardedPosition
 from tests import factories
-from tests.safetynet.support import Poll, approximately, live_guard, our_orders, violations
+from tests.safetynet.support import Poll, approximately, eventually, live_guard, our_orders, violations
+from trading import execution
 from trading.domain.lifecycle import GuardState, IntentState, PositionState
 from trading.domain.types import Side
 from trading.execution import Desk
-from trading.models import OrderAttempt, Position
+from trading.models import OrderAttempt, OrderIntent, Position
 from trading.models.intent import AttemptStatus, Owner, Purpose
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,10 +86,27 @@ def test_a_surplus_sold_by_hand_before_the_exit_leaves_cores_part_alone(
     market.control.trade("SELL", "0.00999", symbol="BTCUSDT")
 
     services.exit_guard(due, desk)
-    assert our_orders(market) == []
 
-    assert poll().closed == 1
-    assert GuardedPosition.objects.get().end_reason == "closed by hand"
+    assert our_orders(market) == []
+    assert GuardedPosition.objects.get().end_reason == "safety stop: found flat"
+    assert desk.exchange.margin_pairs(["BTCUSDT"])["BTCUSDT"].base.net == CORE_QUANTITY
+
+
+def test_a_surplus_sold_by_hand_between_two_attempts_leaves_cores_part_alone(
+    surplus: GuardedPosition, poll: Poll, desk: Desk, market: SimulatorProcess
+) -> None:
+    market.control.price("BTCUSDT", "60700")
+    (due,) = poll().exits_requested
+    market.control.fault("error_code", path="/sapi/v1/margin/order", method="POST", code=-1013, msg="no")
+    services.exit_guard(due, desk)
+    assert OrderIntent.objects.get(guard_id=due).state == IntentState.PENDING
+    market.control.clear_faults()
+    market.control.trade("SELL", "0.00999", symbol="BTCUSDT")
+
+    eventually(lambda: _settled(due, desk))
+
+    assert our_orders(market) == []
+    assert desk.exchange.margin_pairs(["BTCUSDT"])["BTCUSDT"].base.net == CORE_QUANTITY
 
 
 def test_a_surplus_survives_the_end_of_cores_position(
@@ -128,3 +146,10 @@ def test_an_entry_on_its_way_has_no_surplus(core: Position, poll: Poll, market: 
     report = poll()
 
     assert (report.skipped, report.opened, report.monitored) == (1, 0, 0)
+
+
+def _settled(guard_id: int, desk: Desk) -> bool:
+    intent = OrderIntent.objects.get(guard_id=guard_id)
+    execution.execute(intent.pk, desk)
+    intent.refresh_from_db()
+    return intent.state == IntentState.DONE
