@@ -41,8 +41,9 @@ def plan_exit(
     """Plan the next market order of an exit that still has `remaining` (base) of its own to close.
 
     `price` (quote currency) only judges the minimum notional. A long sells what is free; a short buys what
-    is owed, plus the fee that the exchange keeps in base currency. `whole` (base) is what the exit began
-    with: a debt that is larger than `remaining` by less than a hundredth of it has grown by interest.
+    is owed, plus the fee that the exchange keeps in base currency. Once a part is bought back, the interest
+    paid with it cannot be seen any more: then `whole` (base) is what the exit began with, and a debt larger
+    than `remaining` by less than a hundredth of that is taken to have grown by interest.
     """
     if side is Side.LONG:
         return _plan_long(remaining, pair, rules, price)
@@ -75,8 +76,8 @@ def _owed(remaining: Decimal, whole: Decimal, pair: MarginPair, rules: SymbolRul
     """The part of the debt that a short has to buy back, in base currency."""
     debt = max(-pair.base.net, ZERO)
     # Interest makes the debt a little larger than what was sold: the last one out repays it all.
-    interest = max(market_step(rules), whole * INTEREST_SHARE)
-    return debt if debt - remaining < interest else min(remaining, debt)
+    grown = max(market_step(rules) + pair.base.interest, whole * INTEREST_SHARE)
+    return debt if debt - remaining < grown else min(remaining, debt)
 
 
 def _plan_short(owed: Decimal, rules: SymbolRules, price: Decimal, fee_rate: Decimal) -> ExitPlan:
