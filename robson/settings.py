@@ -62,15 +62,19 @@ TEMPLATES = [
 ]
 
 DATABASES = {
-    "default": {
-        **dj_database_url.parse(
-            env.text("DATABASE_URL") or paths.local_database_url(),
-            # Workers and the consumer keep their connection; the web process sets 0 (see asgi.py).
-            conn_max_age=env.whole("ROBSON_DB_CONN_MAX_AGE", 600),
-            conn_health_checks=True,
-        ),
-    }
+    "default": dj_database_url.parse(
+        env.text("DATABASE_URL") or paths.local_database_url(),
+        # Workers and the consumer keep their connection; the web process sets 0 (see asgi.py).
+        conn_max_age=env.whole("ROBSON_DB_CONN_MAX_AGE", 600),
+        conn_health_checks=True,
+    )
 }
+# A database that hangs must become an error soon: nobody may wait for ever on a lock or a dead host.
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    connect_timeout=3,
+    tcp_user_timeout=10_000,
+    options="-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=20s",
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [

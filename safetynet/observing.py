@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
 from django.db.models import Q
 
 from safetynet.domain import ZERO, CorePart, GuardView, Ownership, Situation

@@ -3,7 +3,8 @@
 import logging
 from dataclasses import dataclass
 
-from django.db import DatabaseError, transaction
+from django.db import Error as DatabaseError
+from django.db import transaction
 
 from safetynet.domain import Ownership
 from trading import queries

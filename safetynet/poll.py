@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
 
 from safetynet import acting, exclusions, exits, lease, metrics, observing
 from safetynet.acting import PollReport

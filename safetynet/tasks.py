@@ -5,7 +5,8 @@ from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_ready
-from django.db import DatabaseError, connections
+from django.db import Error as DatabaseError
+from django.db import connections
 
 from safetynet import exclusions, services
 from safetynet.models import GuardedPosition

@@ -35,7 +35,7 @@ def enter(*, position: Position, signal: Signal, desk: Desk) -> bool:
         quantity, distance = _terms(position, desk.exchange)
         attempt = _commit(position, signal, quantity, distance, desk)
     except (EntryRefused, ValueError, execution.SlotBusy) as refusal:
-        _cancel(position, f"entry refused: {refusal}", desk.clock())
+        give_up(position, f"entry refused: {refusal}", desk.clock())
         return False
     if attempt is None:
         return False
@@ -130,7 +130,8 @@ def _commit(
         return execution.begin_attempt(intent, desk)
 
 
-def _cancel(position: Position, why: str, at: datetime) -> None:
+def give_up(position: Position, why: str, at: datetime) -> None:
+    """The signal is spent: an armed position that could not be entered is cancelled, with the reason."""
     position.refresh_from_db()
     if position.state == PositionState.ARMED:
         journal.advance(

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
 from kombu.exceptions import OperationalError as BrokerError
 
 from trading import entry, execution, gateway, metrics, queries, services
@@ -101,7 +101,8 @@ class Acting:
                 log.error("%s: entry not possible now, trying again: %s", position, error)
                 await asyncio.sleep(RETRY_S)
         else:
-            log.error("%s: signal %s given up; the position stays armed", position, signal.id)
+            log.error("%s: signal %s given up", position, signal.id)
+            await self._until_recorded(position, lane, lambda: _give_up(position))
         await self._pursue(position, lane)
 
     async def _back_up(self, intent: OrderIntent) -> None:
@@ -140,6 +141,10 @@ def _continue(position: Position) -> datetime | None:
 
 def _enter_now(position: Position, signal: Signal) -> None:
     entry.enter(position=position, signal=signal, desk=gateway.desk_for(position.slot.account))
+
+
+def _give_up(position: Position) -> None:
+    entry.give_up(position, "entry given up: the exchange could not be asked", gateway.utc_now())
 
 
 def _exit_now(watch: StopWatch, tick: Tick, read_pair: Callable[[], MarginPair] | None) -> OrderIntent | None:

@@ -62,6 +62,7 @@ class SymbolState:
     stops: dict[str, StopWatch] = field(default_factory=dict)
     entries: list[EntryWatch] = field(default_factory=list)
     loading: int = 0
+    behind: bool = False
     held_back: list[Tick] = field(default_factory=list)
     last: Tick | None = None
     dropped: int = 0
@@ -98,6 +99,9 @@ class Market:
         """One price. Without a watch, not above zero or older than the last one, it is dropped."""
         state = self.symbols.get(tick.symbol)
         if state is None or tick.price <= ZERO:
+            return
+        if state.behind:
+            state.held_back.append(tick)
             return
         last = state.last
         if last is not None and tick.time_ms < last.time_ms:
@@ -171,6 +175,23 @@ class Market:
         """What has moved since the last call, over all stops."""
         found = (watch.progress() for state in self.symbols.values() for watch in state.look())
         return [progress for progress in found if progress is not None]
+
+    def fall_behind(self) -> list[str]:
+        """Prices may have been missed: hold new ones back until `catch_up`. Returns the symbols."""
+        missed = [s for s in self.symbols.values() if s.stops and s.last is not None and not s.behind]
+        for state in missed:
+            state.behind = True
+        return [state.symbol for state in missed]
+
+    def catch_up(self, symbol: str, missed: Iterable[Tick]) -> None:
+        """First what was missed, oldest first, then what was held back meanwhile."""
+        state = self.symbols.get(symbol)
+        if state is None or not state.behind:
+            return
+        state.behind = False
+        held_back, state.held_back = state.held_back, []
+        for tick in [*missed, *held_back]:
+            self.on_tick(tick)
 
     def streams(self) -> set[str]:
         """The Binance streams that feed what is watched."""

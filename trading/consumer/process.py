@@ -9,12 +9,13 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
 
 from trading import gateway, metrics, queries, reconciliation, services
 from trading.consumer import loading
 from trading.consumer.accounts import AccountFeeds
 from trading.consumer.acting import Acting
+from trading.consumer.backfill import Backfill
 from trading.consumer.feed import FeedAge
 from trading.consumer.lanes import Lanes
 from trading.consumer.market import EntryWatch, Market
@@ -56,6 +57,7 @@ class Consumer:
         self.acting = Acting(self.lanes, changed=self.wake)
         self.market = Market(on_stop=self.acting.exit, on_signal=self.acting.enter, on_gap=self.load_again)
         self.feed = FeedAge(limit_s=settings.FEED_AGE_LIMIT_S, hold_down_s=HOLD_DOWN_S)
+        self.backfill = Backfill(self.lanes, self.market, self.feed)
         self.decoder = FrameDecoder(now_ms=lambda: int(time.time() * 1000))
         self.stream = MarketStream(gateway.endpoints().stream, self.on_frame, self.on_link)
         self.accounts = AccountFeeds(self.lanes.loading, changed=self.wake)
@@ -78,7 +80,7 @@ class Consumer:
             self.stream.run(),
             self._every(SYNC_S, self.sync, wake=self._wake),
             self._every(PERSIST_S, self.persist),
-            self._every(FEED_CHECK_S, self.check_feed),
+            self._every(FEED_CHECK_S, self.backfill.check),
             self._every(HEARTBEAT_S, self.beat),
             self._every(WARM_S, self.lanes.warm),
             self._every(WATCH_S, self.watch_others),
@@ -112,7 +114,10 @@ class Consumer:
         """The market stream's connection changed."""
         _log_state(state)
         if state.link is Link.CONNECTED:
+            self.backfill.connected()
             self._reconnected.set()
+        elif state.link is Link.SUBSCRIBED:
+            self.backfill.subscribed()
 
     async def sync(self) -> None:
         """Follow the database: what is managed is watched, and nothing else is."""
@@ -178,19 +183,6 @@ class Consumer:
         if batch:
             await self.lanes.books.run(lambda: services.save_progress(batch=batch, at=gateway.utc_now()))
 
-    async def check_feed(self) -> None:
-        """REST prices for every symbol whose stream is silent, through the same function."""
-        now = time.monotonic()
-        fallen, recovered = self.feed.judge(self.market.symbols, now)
-        for symbol in fallen:
-            log.error("%s: no data for %.1f s, REST prices take over", symbol, self.feed.age_s(symbol, now))
-        for symbol in recovered:
-            log.warning("%s: the stream is healthy again", symbol)
-        for symbol in sorted(self.feed.stale):
-            tick = await self.lanes.loading.run(partial(_price, symbol))
-            if tick is not None:
-                self.market.on_tick(tick)
-
     async def watch_others(self) -> None:
         for companion in _companions:
             await self.lanes.others.run(partial(companion, self._since))
@@ -242,12 +234,6 @@ def _reconcile(account: Account) -> None:
 def _log_state(state: LinkState) -> None:
     level = logging.INFO if state.link in {Link.CONNECTED, Link.SUBSCRIBED} else logging.WARNING
     log.log(level, "market stream: %s %s", state.link, state.detail)
-
-
-def _price(symbol: str) -> Tick | None:
-    for account in queries.active_accounts():
-        return gateway.exchange_for(account).price(symbol)
-    return None
 
 
 def _beat(data: dict[str, Any]) -> None:

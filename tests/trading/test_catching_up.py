@@ -1,0 +1,143 @@
+"""Prices that a stream did not bring: whatever the interruption, the stop is what it would have been."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trading.consumer.market import EntryWatch, Market, StopWatch
+from trading.domain.crossover import Signal
+from trading.domain.lifecycle import PositionState
+from trading.domain.trailing import TrailingStop, on_price
+from trading.domain.types import Side, Tick, Venue
+from trading.models import Account, Position, Slot
+
+SYMBOL = "BTCUSDT"
+ENTRY, DISTANCE = Decimal(1_000), Decimal(50)
+
+
+def watch_of(side: Side) -> StopWatch:
+    """The watch of a position that is in no database."""
+    slot = Slot(account=Account(name="main"), venue=Venue.ISOLATED_MARGIN, symbol=SYMBOL, side=side)
+    stop = ENTRY - DISTANCE if side is Side.LONG else ENTRY + DISTANCE
+    position = Position(
+        pk=1, slot=slot, state=PositionState.ACTIVE, quantity=Decimal(1), entry_price=ENTRY,
+        distance=DISTANCE, stop_price=stop, extreme_price=ENTRY, extreme_time_ms=0,
+    )  # fmt: skip
+    return StopWatch(position)
+
+
+class Recorder:
+    """A market with one stop, and the price that each exit was asked for at."""
+
+    def __init__(self, side: Side) -> None:
+        self.fired: list[Tick] = []
+        self.watch = watch_of(side)
+        self.market = Market(on_stop=self._stopped, on_signal=self._signalled, on_gap=self._gap)
+        self.market.expect(SYMBOL)
+        self.market.add_stop(self.watch)
+        self.market.loaded(SYMBOL)
+
+    def _stopped(self, _watch: StopWatch, tick: Tick) -> None:
+        self.fired.append(tick)
+
+    def _signalled(self, _watch: EntryWatch, _signal: Signal) -> None:
+        raise AssertionError("nothing is armed")
+
+    def _gap(self, _watch: EntryWatch) -> None:
+        raise AssertionError("nothing is armed")
+
+    @property
+    def stop(self) -> TrailingStop:
+        (watch,) = self.market.symbols[SYMBOL].look()
+        return watch.stop
+
+
+def oracle(side: Side, ticks: Sequence[Tick]) -> tuple[list[Tick], Decimal | None]:
+    """The pure function over the whole ordered series."""
+    stop = watch_of(side).stop
+    for tick in ticks:
+        step = on_price(stop, tick.price, tick.time_ms)
+        stop = step.next
+        if step.fired:
+            return [tick], stop.stop
+    return [], stop.stop
+
+
+def series(prices: Sequence[int]) -> list[Tick]:
+    return [Tick(SYMBOL, Decimal(price), 1_000 + 10 * number) for number, price in enumerate(prices)]
+
+
+some_prices = st.lists(st.integers(930, 1_120), min_size=2, max_size=40)
+sides = st.sampled_from(list(Side))
+
+
+@given(prices=some_prices, side=sides, data=st.data())
+def test_a_reconnect_gives_the_stop_of_an_uninterrupted_stream(
+    prices: list[int], side: Side, data: st.DataObject
+) -> None:
+    ticks = series(prices)
+    lost = data.draw(st.integers(1, len(ticks) - 1))
+    back = data.draw(st.integers(lost, len(ticks)))
+    overlap = data.draw(st.integers(0, back))
+    recorder = Recorder(side)
+    for tick in ticks[:lost]:
+        recorder.market.on_tick(tick)
+    assert recorder.market.fall_behind() == [SYMBOL]
+    # The new connection delivers from `back` on while the list of trades, up to some later one, is fetched.
+    arriving = ticks[back:]
+    for tick in arriving:
+        recorder.market.on_tick(tick)
+    recorder.market.catch_up(SYMBOL, ticks[lost - min(overlap, lost) :])
+    assert (recorder.fired, recorder.stop.stop) == oracle(side, ticks)
+
+
+@given(prices=some_prices, side=sides, data=st.data())
+def test_any_mixture_of_stream_and_rest_gives_the_stop_of_the_ordered_series(
+    prices: list[int], side: Side, data: st.DataObject
+) -> None:
+    """REST brings every trade up to some moment; the stream brings the same ones late, twice or never."""
+    ticks = series(prices)
+    recorder = Recorder(side)
+    done = 0
+    while done < len(ticks):
+        if data.draw(st.booleans()):
+            recorder.market.on_tick(ticks[done])
+            done += 1
+        else:
+            upto = data.draw(st.integers(done + 1, len(ticks)))
+            for tick in ticks[max(done - 2, 0) : upto]:
+                recorder.market.on_tick(tick)
+            late = data.draw(st.integers(0, upto - 1))
+            recorder.market.on_tick(ticks[late])
+            done = upto
+    assert (recorder.fired, recorder.stop.stop) == oracle(side, ticks)
+
+
+def test_an_older_price_never_acts() -> None:
+    recorder = Recorder(Side.LONG)
+    recorder.market.on_tick(Tick(SYMBOL, Decimal(1_100), 2_000))
+    recorder.market.on_tick(Tick(SYMBOL, Decimal(900), 1_999))
+    assert not recorder.fired
+    assert recorder.market.symbols[SYMBOL].dropped == 1
+
+
+def test_a_stop_touched_during_the_gap_fires_once_although_the_price_has_recovered() -> None:
+    recorder = Recorder(Side.LONG)
+    first, touch, recovered = series([1_000, 940, 1_010])
+    recorder.market.on_tick(first)
+    recorder.market.fall_behind()
+    recorder.market.on_tick(recovered)
+    recorder.market.catch_up(SYMBOL, [touch, recovered])
+    assert recorder.fired == [touch]
+
+
+def test_when_the_exchange_cannot_be_asked_the_held_prices_count() -> None:
+    recorder = Recorder(Side.LONG)
+    first, touch = series([1_000, 940])
+    recorder.market.on_tick(first)
+    recorder.market.fall_behind()
+    recorder.market.on_tick(touch)
+    recorder.market.catch_up(SYMBOL, [])
+    assert recorder.fired == [touch]
