@@ -6,7 +6,6 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -32,6 +31,7 @@ _COLUMNS = (
     TextColumn("{task.fields[now]}"),
 )
 
+WIDTH_OF_A_FILE = 140
 Measure = Callable[[Stage], list[Figure]]
 
 
@@ -44,14 +44,16 @@ def main() -> int:
     # Terminated like interrupted: either way servers and processes go.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.getLogger("robson.local").setLevel(logging.ERROR)
-    console = Console()
+    console, machine = Console(), report.machine()
+    if not console.is_terminal:
+        console.width = WIDTH_OF_A_FILE
     names = options.only or list(MEASUREMENTS)
     found, failed = run(names, quick=options.quick, console=console)
     report.show(found, console)
     for name, why in failed.items():
         console.print(f"[red]{MEASUREMENTS[name]} was not measured:[/red] {why}")
     if not (failed or options.quick or options.only):
-        report.save(found, quick=options.quick)
+        report.save(found, machine)
         console.print("kept in benchmarks/latest.json")
     return 1 if failed else 0
 
@@ -73,14 +75,14 @@ def run(names: list[str], *, quick: bool, console: Console) -> tuple[dict[str, l
             tell=lambda now: progress.update(bar, now=now),
             advance=lambda share: progress.update(bar, completed=share),
         ) as opened:
-            progress.update(bar, completed=1.0, now="")
             for name in names:
+                progress.update(bar, completed=1.0, now="")
                 bar = progress.add_task(MEASUREMENTS[name], total=1.0, now="")
                 try:
-                    found[MEASUREMENTS[name]] = _measure(name)(replace(opened))
+                    found[MEASUREMENTS[name]] = _measure(name)(opened)
                 except (BenchmarkError, StartError, SimulatorError) as error:
                     failed[name] = str(error)
-                progress.update(bar, completed=1.0, now="")
+            progress.update(bar, completed=1.0, now="")
     return found, failed
 
 

@@ -45,12 +45,11 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.2f}"
 
 
-def save(found: Mapping[str, Sequence[Figure]], *, quick: bool) -> None:
+def save(found: Mapping[str, Sequence[Figure]], machine: Mapping[str, Any]) -> None:
     """Write the run's figures. Nothing in it names the machine or a place on it."""
     content = {
         "measured_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "quick": quick,
-        "machine": _machine(),
+        "machine": machine,
         "figures": {name: [_plain(figure) for figure in figures] for name, figures in found.items()},
     }
     LATEST.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -69,12 +68,14 @@ def _plain(figure: Figure) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What the figures depend on. The load before the run tells whether others were at work."""
     return {
         "system": platform.system(),
         "architecture": platform.machine(),
         "cores": os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "load_average_1_min": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
     }
 
