@@ -14,8 +14,7 @@ log = logging.getLogger(__name__)
 
 INTERVAL_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 # Up to here every single trade of the gap is replayed; beyond it, candles of a minute, or of an hour.
-MINUTE_MS = 60_000
-TRADES_GAP_MS = 15 * MINUTE_MS
+TRADES_GAP_MS = 15 * 60_000
 CANDLES_LIMIT = 1_000
 
 
@@ -50,8 +49,9 @@ def load_stop(position: Position) -> tuple[StopWatch, list[Tick]]:
     """A stop and the prices since its extreme, oldest first, the present one last. Raises ExchangeError."""
     exchange = gateway.exchange_for(position.slot.account)
     watch = StopWatch(position)
-    side = position.slot.position_side
-    replayed = gap(exchange, position.slot.symbol, side, after_ms=position.extreme_time_ms)
+    replayed = gap(
+        exchange, position.slot.symbol, position.slot.position_side, after_ms=position.extreme_time_ms
+    )
     return watch, [*replayed, exchange.price(position.slot.symbol)]
 
 
@@ -59,18 +59,28 @@ def gap(exchange: Exchange, symbol: str, side: Side, *, after_ms: int) -> list[T
     """Every price after an exchange time (ms), oldest first.
 
     Not those of that very millisecond: one order can trade at several prices in it, and which of them came
-    before the last one seen cannot be told. A gap too long for single trades is told by one-minute candles,
-    each as its worst price first: a stop that may have been touched was touched.
+    before the last one seen cannot be told.
+
+    A gap too long for single trades is told by candles, each as its worst price first: a stop that may have
+    been touched was touched. Single trades lead up to the first whole candle.
     """
     since_ms, now_ms = after_ms + 1, exchange.now_ms()
-    if now_ms - since_ms <= TRADES_GAP_MS:
+    step_ms = _candle_ms(now_ms - since_ms)
+    if step_ms == 0:
         return list(exchange.aggregate_trades(symbol, start_ms=since_ms, end_ms=now_ms))
-    minutes = min((now_ms - since_ms) // MINUTE_MS + 2, CANDLES_GAP_LIMIT)
-    candles = [c for c in exchange.candles(symbol, "1m", limit=minutes) if c.open_time_ms >= since_ms]
-    head_end = candles[0].open_time_ms - 1 if candles else now_ms
-    whole = head_end - since_ms <= TRADES_GAP_MS
-    head = exchange.aggregate_trades(symbol, start_ms=since_ms, end_ms=head_end) if whole else ()
-    return [*head, *chain.from_iterable(_path(candle, side) for candle in candles)]
+    first_ms = (since_ms // step_ms + 1) * step_ms
+    trades = exchange.aggregate_trades(symbol, start_ms=since_ms, end_ms=first_ms - 1)
+    interval = "1m" if step_ms == INTERVAL_MS["m"] else "1h"
+    candles = exchange.candles(symbol, interval, limit=(now_ms - first_ms) // step_ms + 2)
+    whole = [candle for candle in candles if candle.open_time_ms >= first_ms]
+    return [*trades, *chain.from_iterable(_path(candle, side) for candle in whole)]
+
+
+def _candle_ms(gap_ms: int) -> int:
+    """The length of the candles that tell a gap, so that one answer holds them all; 0 for single trades."""
+    if gap_ms <= TRADES_GAP_MS:
+        return 0
+    return INTERVAL_MS["m"] if gap_ms // INTERVAL_MS["m"] < CANDLES_LIMIT - 2 else INTERVAL_MS["h"]
 
 
 def _path(candle: Candle, side: Side) -> list[Tick]:
