@@ -79,7 +79,18 @@ class Position(models.Model):
             ),
             models.CheckConstraint(
                 condition=~Q(state__in=[PositionState.ACTIVE, PositionState.EXITING])
-                | Q(stop_price__gt=0, entry_price__gt=0, quantity__gt=0, distance__gt=0, extreme_price__gt=0),
+                # A check that comes to NULL is passed: each value must be said to be there.
+                | Q(
+                    stop_price__isnull=False,
+                    entry_price__isnull=False,
+                    distance__isnull=False,
+                    extreme_price__isnull=False,
+                    stop_price__gt=0,
+                    entry_price__gt=0,
+                    quantity__gt=0,
+                    distance__gt=0,
+                    extreme_price__gt=0,
+                ),
                 name="active_implies_a_stop",
             ),
             models.UniqueConstraint(
