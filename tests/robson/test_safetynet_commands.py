@@ -1,6 +1,7 @@
 """`robson safetynet`, `robson poll` and `robson exempt`."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -47,7 +48,7 @@ def test_safetynet_tells_what_it_guards_and_what_it_leaves_to_core() -> None:
     factories.guard("ETHUSDT", Side.SHORT, entry="2000", quantity="0.5", last_price=2010)
     core = factories.core_position("BTCUSDT")
     text = said("safetynet")
-    assert "last good poll 9 s ago, 7 polls" in text
+    assert re.search(r"last good poll \d+ s ago, 7 polls", text)
     assert "guarding ETHUSDT Short: 0.5 from 2000, stop 2040, last seen at 2010" in text
     assert f"skipping BTCUSDT long: Core's position {core.pk} (active)" in text
 

@@ -43,6 +43,8 @@ class ReadOnlyAdmin(ModelAdmin):
 
     paginator = CappedPaginator
     show_full_result_count = False
+    # Counting each filter would read whole tables.
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
 
     class Media:
@@ -79,7 +81,9 @@ def moment(field: str, label: str = "") -> Column:
     @admin.display(description=label or field.replace("_", " "), ordering=field, empty_value="")
     def show(_admin: Any, row: Any) -> str:
         value: datetime | None = getattr(row, field)
-        return "" if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+        if value is None:
+            return ""
+        return format_html('<span class="moment">{}</span>', f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}")
 
     return show
 

@@ -104,7 +104,8 @@ class Command(OwnerCommand):
     def _summary(self, options: argparse.Namespace, intents: Sequence[OrderIntent]) -> None:
         accounts = chosen_accounts(options.account)
         entering = Position.objects.filter(slot__account__in=accounts, state=PositionState.ENTERING)
-        self.say(f"{len(intents)} exits ordered, entries paused, nothing left armed.")
+        ordered = f"{len(intents)} exit{'' if len(intents) == 1 else 's'} ordered"
+        self.say(f"{ordered}, entries paused, nothing left armed.")
         self._results(intents)
         for position in entering.select_related("slot"):
             self.say(f"  {position} was just entering: run `robson panic` again in a moment.")
