@@ -29,7 +29,8 @@ def event(**fields: Any) -> Event:
 @pytest.mark.parametrize("value", [Decimal(0), Decimal(-1)])
 def test_position_with_something_open_has_a_stop(state: PositionState, name: str, value: Decimal) -> None:
     with refused("active_implies_a_stop"), transaction.atomic():
-        factories.core_position(state=state, **{name: value})
+        wrong: dict[str, Any] = {name: value}
+        factories.core_position(state=state, **wrong)
 
 
 @pytest.mark.parametrize("name", ["stop_price", "entry_price", "distance", "extreme_price"])

@@ -4,6 +4,7 @@ whatever their source, so that a stop is the same stop however its price arrived
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from operator import attrgetter
 
 from trading.domain.crossover import CrossoverDetector, Signal
 from trading.domain.trailing import on_price
@@ -137,10 +138,10 @@ class Market:
         self.symbols.setdefault(symbol, SymbolState(symbol)).loading += 1
 
     def add_stop(self, watch: StopWatch, replayed: Iterable[Tick] = ()) -> None:
-        """Begin to watch: first what happened meanwhile, then what came in while that was asked."""
+        """Begin to watch: what happened meanwhile, and what came in while that was asked, by their time."""
         state = self.symbols[watch.position.slot.symbol]
         state.stops[watch.key] = watch
-        for tick in [*replayed, *state.held_back]:
+        for tick in sorted([*replayed, *state.held_back], key=attrgetter("time_ms")):
             step = on_price(watch.stop, tick.price, tick.time_ms)
             watch.stop = step.next
             if step.fired:

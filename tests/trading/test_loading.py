@@ -1,0 +1,111 @@
+"""What is read before a watch begins: the gap in the prices, and candles for a detector."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, cast
+
+import pytest
+
+from tests import factories
+from tests.trading.world import SYMBOL, World
+from trading.consumer import loading
+from trading.domain.lifecycle import PositionState
+from trading.domain.types import Candle, Side, Tick
+from trading.exchange.port import Exchange
+
+MINUTE, HOUR = 60_000, 3_600_000
+NOW_MS = 1_800_000_030_000
+
+
+class History:
+    """An exchange with one trade a minute, at a price that names the minute."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+
+    def now_ms(self) -> int:
+        return NOW_MS
+
+    def aggregate_trades(self, symbol: str, *, start_ms: int, end_ms: int) -> Sequence[Tick]:
+        self.asked.append(("trades", start_ms, end_ms))
+        minutes = range(-(-start_ms // MINUTE), end_ms // MINUTE + 1)
+        return [Tick(symbol, Decimal(minute), minute * MINUTE) for minute in minutes]
+
+    def candles(self, symbol: str, interval: str, *, limit: int) -> Sequence[Candle]:
+        self.asked.append((interval, limit))
+        step = MINUTE if interval == "1m" else HOUR
+        last = NOW_MS // step
+        return [
+            self._candle(symbol, interval, index * step, step) for index in range(last - limit + 1, last + 1)
+        ]
+
+    def _candle(self, symbol: str, interval: str, open_ms: int, step: int) -> Candle:
+        low, high = open_ms // MINUTE, (open_ms + step) // MINUTE - 1
+        prices = (Decimal(low), Decimal(high), Decimal(low), Decimal(high))
+        return Candle(symbol, interval, open_ms, open_ms + step - 1, *prices, Decimal(1), closed=True)
+
+
+def minutes_told(gap_ms: int, side: Side = Side.LONG) -> tuple[set[int], History, list[Tick]]:
+    history = History()
+    ticks = loading.gap(cast(Exchange, history), SYMBOL, side, after_ms=NOW_MS - gap_ms)
+    return {int(tick.price) for tick in ticks}, history, ticks
+
+
+@pytest.mark.parametrize("gap_ms", [0, 1, MINUTE, 14 * MINUTE, 15 * MINUTE])
+def test_short_gap_is_told_trade_by_trade(gap_ms: int) -> None:
+    told, history, _ = minutes_told(gap_ms)
+    assert [kind for kind, *_ in history.asked] == ["trades"]
+    assert told == set(range(-(-(NOW_MS - gap_ms + 1) // MINUTE), NOW_MS // MINUTE + 1))
+
+
+@pytest.mark.parametrize("gap_ms", [16 * MINUTE, 3 * HOUR + 17_001, 16 * HOUR])
+def test_long_gap_is_told_by_minutes_without_a_hole_at_its_start(gap_ms: int) -> None:
+    told, history, ticks = minutes_told(gap_ms)
+    assert told == set(range(-(-(NOW_MS - gap_ms + 1) // MINUTE), NOW_MS // MINUTE + 1))
+    assert all(tick.time_ms > NOW_MS - gap_ms for tick in ticks)
+    assert [tick.time_ms for tick in ticks] == sorted(tick.time_ms for tick in ticks)
+    assert max(limit for kind, *limits in history.asked if kind == "1m" for limit in limits) <= 1000
+
+
+@pytest.mark.parametrize("gap_ms", [17 * HOUR, 45 * HOUR, 30 * 24 * HOUR])
+def test_gap_of_days_is_told_by_hours_back_to_its_start(gap_ms: int) -> None:
+    _, history, ticks = minutes_told(gap_ms)
+    assert ticks[0].time_ms - (NOW_MS - gap_ms) <= HOUR
+    assert max(tick.price for tick in ticks) >= NOW_MS // MINUTE
+    assert [kind for kind, *_ in history.asked] == ["trades", "1h"]
+    assert history.asked[1][1] <= 1000
+
+
+@pytest.mark.parametrize(("side", "worst"), [(Side.LONG, min), (Side.SHORT, max)])
+def test_candle_tells_its_worst_price_before_its_best(side: Side, worst: Any) -> None:
+    _, _, ticks = minutes_told(45 * HOUR, side)
+    hour = [tick.price for tick in ticks if tick.time_ms == ticks[-5].time_ms]
+    assert hour[1] == worst(hour)
+
+
+def test_stop_is_loaded_with_what_happened_since_and_the_present_price(world: World) -> None:
+    position = world.enter()
+    for price in ("60500", "60400"):
+        world.control.price(SYMBOL, price)
+    watch, ticks = loading.load_stop(position)
+    assert watch.stop.stop == position.stop_price
+    assert [tick.price for tick in ticks] == [Decimal(60_500), Decimal(60_400), Decimal(60_400)]
+
+
+def test_detector_is_loaded_with_enough_closed_candles_to_be_warm(world: World) -> None:
+    position = factories.core_position(state=PositionState.ARMED, fast_period=3, slow_period=7, interval="1m")
+    watch, candles = loading.load_entry(position)
+    assert all(candle.closed for candle in candles)
+    for candle in candles:
+        assert watch.detector.on_candle(candle) is None
+    assert watch.detector.ready
+
+
+def test_crossover_from_before_a_restart_is_history(world: World) -> None:
+    position = factories.core_position(
+        state=PositionState.ARMED, armed_at=world.desk.clock() - timedelta(days=2), interval="15m"
+    )
+    now_ms = world.exchange.now_ms()
+    detector = loading.detector_for(position, now_ms=now_ms)
+    assert detector.armed_ms == now_ms - 30 * MINUTE
