@@ -15,7 +15,7 @@ No exchange call is made inside a transaction, and no lock is held across the ne
 """
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 
@@ -24,7 +24,7 @@ from trading.claims import Desk, SlotBusy, begin_attempt, claim, due_intents, lo
 from trading.domain.exits import ExitPlan, Verdict
 from trading.domain.lifecycle import LIVE_INTENT_STATES, IntentState
 from trading.domain.types import MarketOrder, OrderReport, OrderSide
-from trading.exchange.errors import ExchangeError, OutcomeUnknown
+from trading.exchange.errors import ExchangeError, OutcomeUnknown, Refused
 from trading.models import OrderAttempt, OrderIntent, Slot
 from trading.models.intent import Owner, Purpose
 from trading.planning import PairReader
@@ -121,6 +121,7 @@ def _plan(attempt: OrderAttempt, desk: Desk, read_pair: PairReader | None) -> bo
     intent = attempt.intent
     attempt.quantity = intent.quantity
     if not intent.is_exit:
+        _refuse_late_entry(intent, desk.clock())
         return True
     plan = planning.plan(intent, desk.exchange, read_pair)
     attempt.quantity = plan.quantity
@@ -131,6 +132,14 @@ def _plan(attempt: OrderAttempt, desk: Desk, read_pair: PairReader | None) -> bo
         _record_overtaken(intent, desk, rules.base_asset)
     recording.nothing_sent(attempt, plan, base_asset=rules.base_asset, at=desk.clock())
     return False
+
+
+def _refuse_late_entry(intent: OrderIntent, now: datetime) -> None:
+    """An entry that was held up is not made up for: its price and its size are those of another moment."""
+    if intent.slot.account.entries_paused:
+        raise Refused("entries are paused: nothing was sent")
+    if now - intent.created_at > timedelta(seconds=settings.INTENT_LEASE_S):
+        raise Refused("the signal is too old by now: nothing was sent")
 
 
 def _order(attempt: OrderAttempt) -> MarketOrder:

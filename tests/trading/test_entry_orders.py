@@ -139,6 +139,41 @@ def test_entry_that_never_left_is_tried_three_times_and_then_cancelled(world: Wo
     assert OrderAttempt.objects.count() == 3
 
 
+def held_up(world: World) -> tuple[Position, OrderIntent]:
+    """An entry whose request never left, and whose process is gone."""
+    position = world.armed()
+    nowhere = BinanceMargin(
+        Endpoints(api="http://127.0.0.1:9", fapi="http://127.0.0.1:9"), api_key="a", api_secret="b"
+    )
+    desk = interpose(world, send_market_order=nowhere.send_market_order)
+    quantity, distance = entry._terms(position, desk.exchange)
+    attempt = entry._commit(position, signal_for(position), quantity, distance, desk)
+    assert attempt is not None
+    execution.run_attempt(attempt, desk)
+    nowhere.close()
+    intent = fresh(attempt.intent)
+    assert intent.state == "pending"
+    return position, intent
+
+
+def test_entry_that_was_held_up_is_not_made_up_for(world: World) -> None:
+    position, intent = held_up(world)
+    assert execution.execute(intent.pk, world.later(60)) is None
+    position.refresh_from_db()
+    assert (position.state, fresh(intent).state) == ("cancelled", "refused")
+    assert "too old" in position.note
+    assert world.orders() == []
+
+
+def test_entry_that_was_held_up_is_not_sent_once_entries_are_paused(world: World) -> None:
+    position, intent = held_up(world)
+    Account.objects.update(entries_paused=True)
+    assert execution.execute(intent.pk, world.desk) is None
+    position.refresh_from_db()
+    assert (position.state, world.orders()) == ("cancelled", [])
+    assert "paused" in position.note
+
+
 def test_partly_filled_entry_is_what_was_filled_and_not_topped_up(world: World) -> None:
     position = world.armed()
     world.control.fault("partial_fill", ratio="0.5", count=1)
