@@ -231,7 +231,7 @@ def test_lookup_that_fails_is_tried_again_less_often_and_alarms(world: World) ->
         desk = world.later(hours * 3600)
         due = execution.execute(intent.pk, desk)
         assert due is not None
-        pauses.append((due - desk.clock()).total_seconds())
+        pauses.append(round((due - desk.clock()).total_seconds()))
     assert pauses == sorted(pauses)
     assert pauses[0] < 1
     assert pauses[-1] > 5

@@ -4,15 +4,15 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import requests
-from binance import AsyncClient, Client
+from binance import AsyncClient
 from binance.exceptions import BinanceAPIException
 
+from tests.other_clients import python_binance
 from tests.simulator.support import BTC, KEY, SECRET, Server, until
 
 PAIR = {"symbol": BTC, "isIsolated": "TRUE"}
@@ -20,18 +20,8 @@ PAIR = {"symbol": BTC, "isIsolated": "TRUE"}
 
 @pytest.fixture
 def client(server: Server) -> Iterator[Any]:
-    class Local(Client):  # type: ignore[misc]  # python-binance carries no types
-        API_URL = f"{server.url}/api"
-        MARGIN_API_URL = f"{server.url}/sapi"
-
-    # It takes the thread's event loop, or leaves a new one behind.
-    with closing(asyncio.new_event_loop()) as loop:
-        asyncio.set_event_loop(loop)
-        local = Local(KEY, SECRET)
-        local.session.trust_env = False
+    with python_binance(server.url, KEY, SECRET) as local:
         yield local
-        local.close_connection()
-        asyncio.set_event_loop(None)
 
 
 def test_round_trip_of_a_leveraged_long(client: Any) -> None:

@@ -4,8 +4,8 @@ import logging
 from decimal import Decimal
 
 import pytest
-from binance.client import Client
 
+from tests.other_clients import python_binance
 from tests.trading.world import SYMBOL, World, fresh
 from trading import execution
 from trading.domain.types import Side
@@ -16,40 +16,26 @@ def executed(world: World, side: str) -> Decimal:
     return sum((Decimal(order["executed"]) for order in world.orders(side)), Decimal(0))
 
 
-def owner_of(world: World) -> Client:
-    """The owner with another program than Robson."""
-    url = world.simulator.url
-
-    class Owner(Client):  # type: ignore[misc]  # python-binance ships no types
-        API_URL, MARGIN_API_URL = f"{url}/api", f"{url}/sapi"
-
-    owner = Owner("demo-key", "demo-secret", ping=False)
-    owner.session.trust_env = False
-    return owner
-
-
 def lock(world: World, quantity: str) -> str:
     """The owner's own resting stop takes coins away. Gives its client order id."""
-    owner = owner_of(world)
-    answer = owner.create_margin_order(
-        symbol=SYMBOL,
-        isIsolated="TRUE",
-        side="SELL",
-        type="STOP_LOSS_LIMIT",
-        timeInForce="GTC",
-        quantity=quantity,
-        price="49000",
-        stopPrice="50000",
-        newClientOrderId="owner-stop",
-    )
-    owner.close_connection()
+    with python_binance(world.simulator.url) as owner:
+        answer = owner.create_margin_order(
+            symbol=SYMBOL,
+            isIsolated="TRUE",
+            side="SELL",
+            type="STOP_LOSS_LIMIT",
+            timeInForce="GTC",
+            quantity=quantity,
+            price="49000",
+            stopPrice="50000",
+            newClientOrderId="owner-stop",
+        )
     return str(answer["clientOrderId"])
 
 
 def unlock(world: World) -> None:
-    owner = owner_of(world)
-    owner.cancel_margin_order(symbol=SYMBOL, isIsolated="TRUE", origClientOrderId="owner-stop")
-    owner.close_connection()
+    with python_binance(world.simulator.url) as owner:
+        owner.cancel_margin_order(symbol=SYMBOL, isIsolated="TRUE", origClientOrderId="owner-stop")
 
 
 def test_long_exit_sells_what_was_bought_less_its_commission(world: World) -> None:
