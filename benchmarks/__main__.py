@@ -6,11 +6,12 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import report, stage
+from benchmarks import document, report, stage
 from benchmarks.figures import Figure
 from benchmarks.stage import BenchmarkError, Stage
 from robson.local.simulator import SimulatorError
@@ -39,7 +40,7 @@ def main() -> int:
     """Exit code 0 when everything was measured, whatever the figures say; 1 when something could not be."""
     line = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     line.add_argument("--only", action="append", choices=list(MEASUREMENTS), help="may be repeated")
-    line.add_argument("--quick", action="store_true", help="fewer samples; nothing is saved")
+    line.add_argument("--quick", action="store_true", help="fewer samples; nothing is kept")
     options = line.parse_args()
     # Terminated like interrupted: either way servers and processes go.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -53,8 +54,10 @@ def main() -> int:
     for name, why in failed.items():
         console.print(f"[red]{MEASUREMENTS[name]} was not measured:[/red] {why}")
     if not (failed or options.quick or options.only):
-        report.save(found, machine)
-        console.print("kept in benchmarks/latest.json")
+        at = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+        report.save(found, machine, at)
+        document.rewrite(found, machine, at)
+        console.print("kept in benchmarks/latest.json and docs/performance.md")
     return 1 if failed else 0
 
 

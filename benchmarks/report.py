@@ -4,7 +4,6 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,23 +31,25 @@ def table(found: Mapping[str, Sequence[Figure]]) -> Table:
 
 def _row(figure: Figure) -> tuple[str, str, str, str, str]:
     verdict = {True: "[green]met[/green]", False: "[red]missed[/red]", None: ""}[figure.is_met]
-    return figure.name, f"{_number(figure.value)} {figure.unit}", _target(figure), verdict, figure.note
+    return figure.name, f"{number(figure.value)} {figure.unit}", target(figure), verdict, figure.note
 
 
-def _target(figure: Figure) -> str:
+def target(figure: Figure) -> str:
+    """A figure's target in words, empty without one."""
     if figure.at_most is not None:
-        return f"<= {_number(figure.at_most)} {figure.unit}"
-    return f">= {_number(figure.at_least)} {figure.unit}" if figure.at_least is not None else ""
+        return f"<= {number(figure.at_most)} {figure.unit}".strip()
+    return f">= {number(figure.at_least)} {figure.unit}".strip() if figure.at_least is not None else ""
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """A value with as many places as it is worth."""
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.2f}"
 
 
-def save(found: Mapping[str, Sequence[Figure]], machine: Mapping[str, Any]) -> None:
+def save(found: Mapping[str, Sequence[Figure]], machine: Mapping[str, Any], at: str) -> None:
     """Write the run's figures. Nothing in it names the machine or a place on it."""
     content = {
-        "measured_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "measured_at": at,
         "machine": machine,
         "figures": {name: [_plain(figure) for figure in figures] for name, figures in found.items()},
     }
