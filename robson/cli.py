@@ -9,7 +9,7 @@ from types import FrameType
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line, get_commands
 
-from robson.local import servers
+from robson.local import rehearsal, servers
 from robson.local.locks import LockTimeoutError
 from robson.local.postgres import PostgresError
 from robson.local.redis import RedisError
@@ -41,6 +41,8 @@ def manage() -> None:
         signal.signal(number, _leave)
     try:
         with servers.running():
+            if arguments[0] in OWNER_COMMANDS:
+                rehearsal.adopt()
             execute_from_command_line(sys.argv)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)

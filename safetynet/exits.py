@@ -14,7 +14,7 @@ from trading import execution, journal, queries
 from trading.domain.lifecycle import GuardState
 from trading.domain.rounding import to_wire
 from trading.domain.types import Venue
-from trading.execution import Desk, OrderAttempt, OrderIntent, Owner, Purpose, Slot
+from trading.execution import Desk, OrderAttempt, OrderIntent, Owner, Purpose, Slot, Terms
 
 log = logging.getLogger(__name__)
 
@@ -113,14 +113,12 @@ def _claim(guard: GuardedPosition, slot: Slot, desk: Desk, at: datetime) -> Orde
     )
     if not exiting:
         return None
-    intent = execution.claim(
-        slot,
+    terms = Terms(
         purpose=Purpose.EXIT,
         owner=Owner.SAFETY_NET,
         quantity=guard.quantity,
         reason=REASON,
-        at=at,
         guard_id=guard.pk,
         trigger_price=guard.touched_price,
     )
-    return execution.begin_attempt(intent, desk)
+    return execution.claim_and_begin(slot, terms, desk=desk)

@@ -12,7 +12,7 @@ from django.db.models import Q
 from trading import journal
 from trading.domain.client_ids import client_order_id
 from trading.domain.events import EventKind
-from trading.domain.lifecycle import LIVE_INTENT_STATES, IntentState
+from trading.domain.lifecycle import LIVE_INTENT_STATES, IntentState, check_transition
 from trading.exchange.port import Exchange
 from trading.models import OrderAttempt, OrderIntent, Position, Slot
 from trading.models.intent import Owner, Purpose
@@ -36,50 +36,80 @@ def lock_slot(slot_id: int) -> Slot:
     return Slot.objects.select_for_update(of=("self",)).select_related("account").get(pk=slot_id)
 
 
-def claim(
-    slot: Slot,
-    *,
-    purpose: Purpose,
-    owner: Owner,
-    quantity: Decimal,
-    reason: str,
-    at: datetime,
-    position: Position | None = None,
-    guard_id: int | None = None,
-    trigger_price: Decimal | None = None,
-) -> OrderIntent:
-    """Insert the intent to trade `quantity` (base). Call it under `lock_slot`, in the same transaction.
+def lock_slot_of(position: Position) -> Position:
+    """The same for the slot of a position, together with the position's row as it is now, in one question."""
+    locked = Position.objects.select_for_update(of=("slot",)).select_related("slot__account")
+    return locked.get(pk=position.pk)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What an intent is about. Quantity in base, trigger price in quote currency."""
+
+    purpose: Purpose
+    owner: Owner
+    quantity: Decimal
+    reason: str
+    position: Position | None = None
+    guard_id: int | None = None
+    trigger_price: Decimal | None = None
+
+
+def claim(slot: Slot, terms: Terms, *, at: datetime) -> OrderIntent:
+    """Insert the intent. Call it under `lock_slot`, in the same transaction.
 
     Raises SlotBusy if an order of this purpose is already live in the slot; the transaction is then broken.
     """
+    intent = _new(slot, terms, at)
+    _insert(intent)
+    return intent
+
+
+def claim_and_begin(slot: Slot, terms: Terms, *, desk: Desk) -> OrderAttempt:
+    """The same for a caller that executes at once: the intent is born with its first attempt and a lease."""
+    at = desk.clock()
+    intent = _new(slot, terms, at)
+    intent.state, intent.attempts_made = IntentState.SENDING, 1
+    intent.lease_holder, intent.lease_until = desk.holder, at + _lease()
+    _insert(intent)
+    attempt = _new_attempt(intent, desk, at)
+    journal.append(
+        check_transition(IntentState.PENDING, IntentState.SENDING), intent, at=at, **_sent(attempt)
+    )
+    return attempt
+
+
+def _new(slot: Slot, terms: Terms, at: datetime) -> OrderIntent:
     side = slot.position_side
-    intent = OrderIntent(
+    return OrderIntent(
         slot=slot,
-        purpose=purpose,
-        owner=owner,
-        position=position,
-        guard_id=guard_id,
-        reason=reason,
-        order_side=side.entry_order if purpose == Purpose.ENTRY else side.exit_order,
-        quantity=quantity,
-        trigger_price=trigger_price,
+        purpose=terms.purpose,
+        owner=terms.owner,
+        position=terms.position,
+        guard_id=terms.guard_id,
+        reason=terms.reason,
+        order_side=side.entry_order if terms.purpose is Purpose.ENTRY else side.exit_order,
+        quantity=terms.quantity,
+        trigger_price=terms.trigger_price,
         created_at=at,
         next_attempt_at=at,
     )
+
+
+def _insert(intent: OrderIntent) -> None:
     try:
         intent.save(force_insert=True)
     except IntegrityError as error:
-        raise SlotBusy(f"{slot}: an {purpose} is already under way") from error
+        raise SlotBusy(f"{intent.slot}: an {intent.purpose} is already under way") from error
     journal.append(
         EventKind.INTENT_CLAIMED,
         intent,
-        at=at,
-        owner=owner,
-        quantity=quantity,
-        reason=reason,
-        trigger=trigger_price,
+        at=intent.created_at,
+        owner=intent.owner,
+        quantity=intent.quantity,
+        reason=intent.reason,
+        trigger=intent.trigger_price,
     )
-    return intent
 
 
 def take(intent_id: int, desk: Desk) -> OrderAttempt | None:
@@ -106,26 +136,34 @@ def take(intent_id: int, desk: Desk) -> OrderAttempt | None:
 def begin_attempt(intent: OrderIntent, desk: Desk) -> OrderAttempt:
     """Commit to one more attempt, inside the caller's transaction: from now on it may have been sent."""
     now = desk.clock()
-    number = intent.attempts_made + 1
-    attempt = OrderAttempt.objects.create(
-        intent=intent,
-        number=number,
-        client_order_id=client_order_id(
-            intent.pk, number, purpose=intent.purpose, tag=settings.INSTALLATION_TAG
-        ),
-        timestamp_ms=desk.exchange.now_ms(),
-        created_at=now,
-    )
+    intent.attempts_made += 1
+    attempt = _new_attempt(intent, desk, now)
     journal.advance(
         intent,
         IntentState.SENDING,
         at=now,
-        data={"attempt": number, "client_order_id": attempt.client_order_id},
-        attempts_made=number,
+        data=_sent(attempt),
+        attempts_made=intent.attempts_made,
         lease_holder=desk.holder,
         lease_until=now + _lease(),
     )
     return attempt
+
+
+def _new_attempt(intent: OrderIntent, desk: Desk, at: datetime) -> OrderAttempt:
+    number = intent.attempts_made
+    name = client_order_id(intent.pk, number, purpose=intent.purpose, tag=settings.INSTALLATION_TAG)
+    return OrderAttempt.objects.create(
+        intent=intent,
+        number=number,
+        client_order_id=name,
+        timestamp_ms=desk.exchange.now_ms(),
+        created_at=at,
+    )
+
+
+def _sent(attempt: OrderAttempt) -> dict[str, object]:
+    return {"attempt": attempt.number, "client_order_id": attempt.client_order_id}
 
 
 def _takeable(intent_id: int, now: datetime) -> OrderIntent | None:

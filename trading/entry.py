@@ -14,7 +14,7 @@ from trading.domain.sizing import position_size
 from trading.domain.stops import StopKind, StopPolicy, stop_distance
 from trading.domain.types import Side, SymbolRules
 from trading.exchange.port import Exchange
-from trading.execution import Desk
+from trading.execution import Desk, Terms
 from trading.models import OrderAttempt, Position, Slot
 from trading.models.intent import Owner, Purpose
 
@@ -117,17 +117,15 @@ def _commit(
         )
         if not entering:
             return None
-        intent = execution.claim(
-            slot,
+        terms = Terms(
             purpose=Purpose.ENTRY,
             owner=Owner.CORE,
             quantity=quantity,
             reason="crossover",
-            at=at,
             position=position,
             trigger_price=signal.price,
         )
-        return execution.begin_attempt(intent, desk)
+        return execution.claim_and_begin(slot, terms, desk=desk)
 
 
 def give_up(position: Position, why: str, at: datetime) -> None:

@@ -20,7 +20,17 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from trading import evidence, fills, planning, recording
-from trading.claims import Desk, SlotBusy, begin_attempt, claim, due_intents, lock_slot, take
+from trading.claims import (
+    Desk,
+    SlotBusy,
+    Terms,
+    claim,
+    claim_and_begin,
+    due_intents,
+    lock_slot,
+    lock_slot_of,
+    take,
+)
 from trading.domain.exits import ExitPlan, Verdict
 from trading.domain.lifecycle import LIVE_INTENT_STATES, IntentState
 from trading.domain.types import MarketOrder, OrderReport, OrderSide
@@ -39,12 +49,14 @@ __all__ = [
     "Purpose",
     "Slot",
     "SlotBusy",
-    "begin_attempt",
+    "Terms",
     "claim",
+    "claim_and_begin",
     "due_at",
     "due_intents",
     "execute",
     "lock_slot",
+    "lock_slot_of",
     "register_settlement",
     "run_attempt",
     "take",

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -33,17 +34,33 @@ class Journaled(Linked, Protocol):
     state: str
 
 
+class _Pending(threading.local):
+    """Events of this thread's open `atomic` block, None outside of one."""
+
+    events: list[Event] | None = None
+
+
+_pending = _Pending()
+
+
 @contextmanager
 def atomic(*rows: Journaled) -> Iterator[None]:
-    """A transaction that, when it fails, also takes back what `advance` changed on the rows in memory."""
+    """A transaction that writes its events in one statement at its end.
+
+    When it fails, it also takes back what `advance` changed on the rows in memory. Not to be nested.
+    """
     states = [row.state for row in rows]
+    _pending.events = []
     try:
         with transaction.atomic():
             yield
+            Event.objects.bulk_create(_pending.events)
     except BaseException:
         for row, state in zip(rows, states, strict=True):
             row.state = state
         raise
+    finally:
+        _pending.events = None
 
 
 def source() -> str:
@@ -52,9 +69,13 @@ def source() -> str:
     return f"{role[:40]}:{os.getpid()}"
 
 
-def append(kind: EventKind, row: Linked, *, at: datetime, **data: Any) -> Event:
-    """Append one event about `row`. Inside the caller's transaction, if there is one."""
-    return Event.objects.create(kind=kind, at=at, data=_plain(data), source=source(), **row.event_links())
+def append(kind: EventKind, row: Linked, *, at: datetime, **data: Any) -> None:
+    """Append one event about `row`: at the end of `atomic`, else at once in the caller's transaction."""
+    event = Event(kind=kind, at=at, data=_plain(data), source=source(), **row.event_links())
+    if _pending.events is None:
+        event.save(force_insert=True)
+    else:
+        _pending.events.append(event)
 
 
 def advance(

@@ -37,7 +37,9 @@ def plan(
     symbol = intent.slot.symbol
     rules = exchange.symbol_rules(symbol)
     pair = read_pair() if read_pair else pair_of(exchange, symbol)
-    closed = fills.closed_quantity(intent, rules.base_asset) + just_closed
+    # Before the second attempt nothing can be recorded yet: the first one does not wait for the answer.
+    closed = fills.closed_quantity(intent, rules.base_asset) if intent.attempts_made > 1 else ZERO
+    closed += just_closed
     remaining = intent.quantity - closed
     if intent.owner == Owner.SAFETY_NET:
         remaining = _beside_core(remaining, intent.slot, pair)

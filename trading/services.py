@@ -14,8 +14,8 @@ from trading.domain.lifecycle import PositionState
 from trading.domain.stops import StopKind, StopPolicy, stop_distance
 from trading.domain.trailing import TrailingStop, stop_for
 from trading.domain.types import MarginPair, Side
-from trading.execution import Desk
-from trading.models import Account, OrderIntent, Position
+from trading.execution import Desk, Terms
+from trading.models import Account, OrderIntent, Position, Slot
 from trading.models.intent import Owner, Purpose
 
 log = logging.getLogger(__name__)
@@ -89,9 +89,9 @@ def request_exit(
     """
     try:
         with journal.atomic(position):
-            return _claim_exit(
-                position, reason=reason, at=at, trigger_price=trigger_price, owner=owner, stop=stop
-            )
+            slot = _leave_active(position, reason, at, trigger_price, stop)
+            terms = _terms(position, reason, trigger_price, owner)
+            return execution.claim(slot, terms, at=at) if slot else None
     except execution.SlotBusy as busy:
         _not_claimed(position, busy)
         return None
@@ -113,60 +113,42 @@ def exit_now(
     """
     try:
         with journal.atomic(position):
-            intent = _claim_exit(
-                position,
-                reason=reason,
-                at=desk.clock(),
-                trigger_price=trigger_price,
-                owner=Owner.CORE,
-                stop=stop,
-            )
-            if intent is None:
+            slot = _leave_active(position, reason, desk.clock(), trigger_price, stop)
+            if slot is None:
                 return None
-            attempt = execution.begin_attempt(intent, desk)
+            terms = _terms(position, reason, trigger_price, Owner.CORE)
+            attempt = execution.claim_and_begin(slot, terms, desk=desk)
     except execution.SlotBusy as busy:
         _not_claimed(position, busy)
         return None
     execution.run_attempt(attempt, desk, read_pair)
-    intent.refresh_from_db()
-    return intent
+    attempt.intent.refresh_from_db()
+    return attempt.intent
 
 
-def _claim_exit(
-    position: Position,
-    *,
-    reason: str,
-    at: datetime,
-    trigger_price: Decimal | None,
-    owner: Owner,
-    stop: TrailingStop | None = None,
-) -> OrderIntent | None:
-    if position.state != PositionState.ACTIVE:
+def _leave_active(
+    position: Position, reason: str, at: datetime, price: Decimal | None, stop: TrailingStop | None
+) -> Slot | None:
+    """Lock the slot and move the position to Exiting. None, with the row brought up to date, if not Active."""
+    current = execution.lock_slot_of(position)
+    # The owner may have closed a part by hand since the caller read the row.
+    position.state, position.quantity = current.state, current.quantity
+    if current.state != PositionState.ACTIVE:
         return None
-    slot = execution.lock_slot(position.slot_id)
     trailed = {"stop_price": stop.stop, "extreme_price": stop.extreme} if stop and stop.extreme else {}
-    exiting = journal.advance(
-        position,
-        PositionState.EXITING,
-        at=at,
-        data={"reason": reason, "price": trigger_price, "stop": stop.stop if stop else position.stop_price},
-        exit_reason=reason,
-        **trailed,
-    )
-    if not exiting:
-        position.refresh_from_db(fields=["state"])
-        return None
-    # The owner may have closed a part by hand since this row was read.
-    position.refresh_from_db(fields=["quantity"])
-    return execution.claim(
-        slot,
+    data = {"reason": reason, "price": price, "stop": stop.stop if stop else position.stop_price}
+    journal.advance(position, PositionState.EXITING, at=at, data=data, exit_reason=reason, **trailed)
+    return current.slot
+
+
+def _terms(position: Position, reason: str, price: Decimal | None, owner: Owner) -> Terms:
+    return Terms(
         purpose=Purpose.EXIT,
         owner=owner,
         quantity=position.quantity,
         reason=reason,
-        at=at,
         position=position,
-        trigger_price=trigger_price,
+        trigger_price=price,
     )
 
 

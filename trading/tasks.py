@@ -4,14 +4,25 @@ import logging
 from datetime import timedelta
 
 from celery import shared_task
+from celery.signals import worker_init
+from django.core.management.base import CommandError
 
-from trading import execution, gateway, queries, reconciliation
+from trading import execution, gateway, queries, reconciliation, startup
 from trading.exchange.errors import ExchangeError
 from trading.models import Event, OrderIntent
 
 log = logging.getLogger(__name__)
 
 KEEP_EVENTS_DAYS = 400
+
+
+@worker_init.connect
+def require_exchange(**_: object) -> None:
+    """A worker that would trade at a wrong host does not start: it says why and ends."""
+    try:
+        startup.require_exchange()
+    except CommandError as error:
+        raise SystemExit(f"robson: {error}") from error
 
 
 @shared_task(name="trading.execute_intent")

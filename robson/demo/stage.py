@@ -33,11 +33,7 @@ class Stage:
 @contextmanager
 def running(say: Callable[[str], None], log: Callable[[str], None]) -> Iterator[Stage]:
     """Everything up against a fresh simulated exchange; everything down again at the end."""
-    folder = paths.private_dir("demo")
-    os.environ["ROBSON_HOME"] = str(folder)
-    shutil.rmtree(folder / "logs", ignore_errors=True)
-    shutil.rmtree(folder / "metrics", ignore_errors=True)
-    with _own_database():
+    with _own_database(), _own_folder():
         simulator, web = Simulator(free_port(8901)), free_port(8001)
         environment = {**os.environ, **_environment(simulator)}
         os.environ.update(simulator.environment())
@@ -51,6 +47,19 @@ def running(say: Callable[[str], None], log: Callable[[str], None]) -> Iterator[
             yield Stage(Control(simulator.url), supervisor.tend, f"http://127.0.0.1:{web}/metrics")
         finally:
             supervisor.stop()
+
+
+@contextmanager
+def _own_folder() -> Iterator[None]:
+    """Logs and metrics of this run only. Afterwards the local servers are looked for where they were before."""
+    home, folder = str(paths.data_dir()), paths.private_dir("demo")
+    for name in ("logs", "metrics"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    os.environ["ROBSON_HOME"] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ["ROBSON_HOME"] = home
 
 
 @contextmanager

@@ -23,12 +23,12 @@ def claim(world: World, position: Position, **changes: Any) -> OrderIntent:
         "owner": Owner.CORE,
         "quantity": position.quantity,
         "reason": "test",
-        "at": world.desk.clock(),
         "position": position,
         **changes,
     }
     with transaction.atomic():
-        return execution.claim(execution.lock_slot(position.slot_id), **terms)
+        slot = execution.lock_slot(position.slot_id)
+        return execution.claim(slot, execution.Terms(**terms), at=world.desk.clock())
 
 
 def test_claim_commits_the_intent_with_its_event(world: World) -> None:
@@ -146,16 +146,14 @@ def test_due_intents_come_oldest_first(world: World) -> None:
 
 def claim_begin_and_crash(position: Position, desk: Desk) -> None:
     with transaction.atomic():
-        intent = execution.claim(
-            execution.lock_slot(position.slot_id),
+        terms = execution.Terms(
             purpose=Purpose.EXIT,
             owner=Owner.CORE,
             quantity=position.quantity,
             reason="test",
-            at=desk.clock(),
             position=position,
         )
-        execution.begin_attempt(intent, desk)
+        execution.claim_and_begin(execution.lock_slot(position.slot_id), terms, desk=desk)
         raise RuntimeError("crash before the commit")
 
 

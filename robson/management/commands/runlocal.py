@@ -11,11 +11,13 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from robson.local import commands, locks, paths
+from robson.local import commands, locks, paths, rehearsal
 from robson.local.ports import free_port
 from robson.local.simulator import PORT as SIMULATOR_PORT
 from robson.local.simulator import Simulator
 from robson.local.supervisor import StartError, Supervisor
+from trading.management.owner import DEFAULT_ACCOUNT
+from trading.models import Account
 
 ADMIN = "admin"
 
@@ -66,9 +68,13 @@ class Command(BaseCommand):
     def _run(self, options: dict[str, Any]) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         _ensure_admin()
+        # The Safety Net watches from the start, whether or not anything is ever armed.
+        Account.objects.get_or_create(name=DEFAULT_ACCOUNT)
         addresses = self._choose_addresses(options)
         supervisor = Supervisor(_environment(addresses), self._say)
         try:
+            if addresses.simulator:
+                rehearsal.announce(addresses.simulator)
             if addresses.simulator:
                 simulated = commands.simulated_exchange(port=addresses.simulator.port, feed=options["feed"])
                 supervisor.start([simulated])
@@ -76,6 +82,7 @@ class Command(BaseCommand):
             self._announce(addresses, as_json=options["json"])
             supervisor.tend_until(lambda: False)
         finally:
+            rehearsal.withdraw()
             supervisor.stop()
 
     def _choose_addresses(self, options: dict[str, Any]) -> Addresses:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from trading import startup
 from trading.consumer.process import Consumer
 
 
@@ -13,6 +14,7 @@ class Command(BaseCommand):
     help = "Watch prices, detect crossovers, drive Core's trailing stops. SIGTERM ends it cleanly."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        startup.require_exchange()
         asyncio.run(_run())
 
 
