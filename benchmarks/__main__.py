@@ -33,6 +33,7 @@ _COLUMNS = (
 )
 
 WIDTH_OF_A_FILE = 140
+INTERRUPTED = 130
 Measure = Callable[[Stage], list[Figure]]
 
 
@@ -49,7 +50,11 @@ def main() -> int:
     if not console.is_terminal:
         console.width = WIDTH_OF_A_FILE
     names = options.only or list(MEASUREMENTS)
-    found, failed = run(names, quick=options.quick, console=console)
+    try:
+        found, failed = run(names, quick=options.quick, console=console)
+    except KeyboardInterrupt:
+        console.print("interrupted; nothing is kept, and nothing is left running")
+        return INTERRUPTED
     report.show(found, console)
     for name, why in failed.items():
         console.print(f"[red]{MEASUREMENTS[name]} was not measured:[/red] {why}")

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -80,7 +81,12 @@ def opened(*, quick: bool, tell: Callable[[str], None], advance: Callable[[float
         _log_to_file()
         call_command("migrate", interactive=False, verbosity=0)
         simulator.control.call("POST", "limits", {"IP": 10**6, "UID": 10**8, "API": 10**6})
-        yield Stage(simulator, quick, tell, advance)
+        try:
+            yield Stage(simulator, quick, tell, advance)
+        finally:
+            # From here on everything is taken down: whoever interrupts that would leave some of it behind.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
 
 
 def _log_to_file() -> None:
