@@ -1,8 +1,11 @@
 """The Celery application: three queues, so that a slow poll never delays an exit."""
 
 import os
+import sys
 
 from celery import Celery
+from celery.signals import task_prerun
+from django.db import close_old_connections
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "robson.settings")
@@ -13,3 +16,11 @@ app = Celery("robson")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_queues = tuple(Queue(name, routing_key=name) for name in QUEUES)
 app.autodiscover_tasks()
+# Without it Celery closes the database connection around every task, and each exit opens one.
+app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
+
+
+@task_prerun.connect
+def drop_worn_connections(**_: object) -> None:
+    """What Django does around a request: a connection that is too old or broken is replaced."""
+    close_old_connections()

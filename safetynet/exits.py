@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 from safetynet import exclusions, guarding
 from safetynet.models import Exemption, GuardedPosition
 from safetynet.observing import in_force
-from trading import execution, journal, queries
+from trading import execution, journal, queries, readahead
 from trading.domain.lifecycle import GuardState
 from trading.domain.rounding import to_wire
 from trading.domain.types import Venue
@@ -55,6 +55,7 @@ def exit_guard(guard_id: int, desk: Desk) -> None:
     guard = GuardedPosition.objects.select_related("slot__account").get(pk=guard_id)
     if guard.state != GuardState.GUARDING or guard.touched_price is None:
         return
+    read_pair = readahead.begin(guard.slot.account, guard.slot.symbol)
     hint = exclusions.contains(guard.slot.key)
     log.info("Safety Net: exit of %s: Redis says %s", guard, _SAYS[hint])
     try:
@@ -64,7 +65,7 @@ def exit_guard(guard_id: int, desk: Desk) -> None:
         log.warning("Safety Net: exit of %s waits: %s", guard, busy)
         return
     if verdict.attempt is not None:
-        execution.run_attempt(verdict.attempt, desk)
+        execution.run_attempt(verdict.attempt, desk, read_pair)
         execution.execute(verdict.attempt.intent_id, desk)
     if hint is not None and hint != verdict.owned:
         log.warning("Safety Net: Redis was wrong about %s: rebuilding the exclusion set", guard.slot)

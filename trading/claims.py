@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -14,8 +15,10 @@ from trading.domain.client_ids import client_order_id
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import LIVE_INTENT_STATES, IntentState, check_transition
 from trading.exchange.port import Exchange
-from trading.models import OrderAttempt, OrderIntent, Position, Slot
+from trading.models import Event, OrderAttempt, OrderIntent, Position, Slot
 from trading.models.intent import Owner, Purpose
+
+SENT = check_transition(IntentState.PENDING, IntentState.SENDING)
 
 
 class SlotBusy(Exception):
@@ -34,12 +37,6 @@ class Desk:
 def lock_slot(slot_id: int) -> Slot:
     """Lock the slot's row until the caller's transaction ends: ownership cannot change meanwhile."""
     return Slot.objects.select_for_update(of=("self",)).select_related("account").get(pk=slot_id)
-
-
-def lock_slot_of(position: Position) -> Position:
-    """The same for the slot of a position, together with the position's row as it is now, in one question."""
-    locked = Position.objects.select_for_update(of=("slot",)).select_related("slot__account")
-    return locked.get(pk=position.pk)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,16 +64,29 @@ def claim(slot: Slot, terms: Terms, *, at: datetime) -> OrderIntent:
 
 def claim_and_begin(slot: Slot, terms: Terms, *, desk: Desk) -> OrderAttempt:
     """The same for a caller that executes at once: the intent is born with its first attempt and a lease."""
+    intent = born_sending(slot, terms, desk)
+    _insert(intent)
+    attempt = _new_attempt(intent, desk, intent.created_at)
+    attempt.save(force_insert=True)
+    journal.append(SENT, intent, at=intent.created_at, **_sent(attempt))
+    return attempt
+
+
+def born_sending(slot: Slot, terms: Terms, desk: Desk) -> OrderIntent:
+    """An intent in the hands of its first executor, not saved yet."""
     at = desk.clock()
     intent = _new(slot, terms, at)
     intent.state, intent.attempts_made = IntentState.SENDING, 1
     intent.lease_holder, intent.lease_until = desk.holder, at + _lease()
-    _insert(intent)
+    return intent
+
+
+def first_attempt(intent: OrderIntent, desk: Desk) -> tuple[OrderAttempt, list[Event]]:
+    """The first attempt of an intent that has its id, and the events of both; nothing of it saved yet."""
+    at = intent.created_at
     attempt = _new_attempt(intent, desk, at)
-    journal.append(
-        check_transition(IntentState.PENDING, IntentState.SENDING), intent, at=at, **_sent(attempt)
-    )
-    return attempt
+    claimed = journal.event_of(EventKind.INTENT_CLAIMED, intent, at=at, **_claimed(intent))
+    return attempt, [claimed, journal.event_of(SENT, intent, at=at, **_sent(attempt))]
 
 
 def _new(slot: Slot, terms: Terms, at: datetime) -> OrderIntent:
@@ -101,15 +111,16 @@ def _insert(intent: OrderIntent) -> None:
         intent.save(force_insert=True)
     except IntegrityError as error:
         raise SlotBusy(f"{intent.slot}: an {intent.purpose} is already under way") from error
-    journal.append(
-        EventKind.INTENT_CLAIMED,
-        intent,
-        at=intent.created_at,
-        owner=intent.owner,
-        quantity=intent.quantity,
-        reason=intent.reason,
-        trigger=intent.trigger_price,
-    )
+    journal.append(EventKind.INTENT_CLAIMED, intent, at=intent.created_at, **_claimed(intent))
+
+
+def _claimed(intent: OrderIntent) -> dict[str, Any]:
+    return {
+        "owner": intent.owner,
+        "quantity": intent.quantity,
+        "reason": intent.reason,
+        "trigger": intent.trigger_price,
+    }
 
 
 def take(intent_id: int, desk: Desk) -> OrderAttempt | None:
@@ -138,6 +149,7 @@ def begin_attempt(intent: OrderIntent, desk: Desk) -> OrderAttempt:
     now = desk.clock()
     intent.attempts_made += 1
     attempt = _new_attempt(intent, desk, now)
+    attempt.save(force_insert=True)
     journal.advance(
         intent,
         IntentState.SENDING,
@@ -153,7 +165,7 @@ def begin_attempt(intent: OrderIntent, desk: Desk) -> OrderAttempt:
 def _new_attempt(intent: OrderIntent, desk: Desk, at: datetime) -> OrderAttempt:
     number = intent.attempts_made
     name = client_order_id(intent.pk, number, purpose=intent.purpose, tag=settings.INSTALLATION_TAG)
-    return OrderAttempt.objects.create(
+    return OrderAttempt(
         intent=intent,
         number=number,
         client_order_id=name,
@@ -162,7 +174,7 @@ def _new_attempt(intent: OrderIntent, desk: Desk, at: datetime) -> OrderAttempt:
     )
 
 
-def _sent(attempt: OrderAttempt) -> dict[str, object]:
+def _sent(attempt: OrderAttempt) -> dict[str, Any]:
     return {"attempt": attempt.number, "client_order_id": attempt.client_order_id}
 
 

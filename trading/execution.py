@@ -28,7 +28,6 @@ from trading.claims import (
     claim_and_begin,
     due_intents,
     lock_slot,
-    lock_slot_of,
     take,
 )
 from trading.domain.exits import ExitPlan, Verdict
@@ -56,7 +55,6 @@ __all__ = [
     "due_intents",
     "execute",
     "lock_slot",
-    "lock_slot_of",
     "register_settlement",
     "run_attempt",
     "take",

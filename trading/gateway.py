@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 from datetime import UTC, datetime
+from functools import cache
 
 from django.conf import settings
 from django.db import connection
@@ -13,6 +14,7 @@ from trading.exchange.calls import CallReport, CallSettings
 from trading.exchange.endpoints import Endpoints, check_mix
 from trading.exchange.http import Timeouts
 from trading.exchange.rest import BinanceMargin
+from trading.exchange.rules_cache import RulesCache
 from trading.execution import Desk
 from trading.models import Account
 
@@ -64,7 +66,14 @@ def _connect(account: Account) -> BinanceMargin:
     rules = CallSettings(
         timeouts=Timeouts(connect_s, read_s), before_call=refuse_in_transaction, after_call=_measure
     )
-    return BinanceMargin(endpoints(), api_key=key, api_secret=secret, settings=rules)
+    hosts = endpoints()
+    return BinanceMargin(hosts, api_key=key, api_secret=secret, settings=rules, rules=_rules_at(hosts.api))
+
+
+@cache
+def _rules_at(_api: str) -> RulesCache:
+    """One for all threads: what one of them has asked, an exit in another need not ask again."""
+    return RulesCache()
 
 
 def refuse_in_transaction(name: str) -> None:

@@ -69,9 +69,14 @@ def source() -> str:
     return f"{role[:40]}:{os.getpid()}"
 
 
+def event_of(kind: EventKind, row: Linked, *, at: datetime, **data: Any) -> Event:
+    """An event about `row` that is written nowhere yet."""
+    return Event(kind=kind, at=at, data=_plain(data), source=source(), **row.event_links())
+
+
 def append(kind: EventKind, row: Linked, *, at: datetime, **data: Any) -> None:
     """Append one event about `row`: at the end of `atomic`, else at once in the caller's transaction."""
-    event = Event(kind=kind, at=at, data=_plain(data), source=source(), **row.event_links())
+    event = event_of(kind, row, at=at, **data)
     if _pending.events is None:
         event.save(force_insert=True)
     else:

@@ -8,14 +8,14 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from trading import bus, execution, facts, fills, journal
+from trading import bus, execution, exits_now, facts, fills, journal
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import PositionState
 from trading.domain.stops import StopKind, StopPolicy, stop_distance
 from trading.domain.trailing import TrailingStop, stop_for
 from trading.domain.types import MarginPair, Side
-from trading.execution import Desk, Terms
-from trading.models import Account, OrderIntent, Position, Slot
+from trading.execution import Desk
+from trading.models import Account, OrderAttempt, OrderIntent, Position, Slot
 from trading.models.intent import Owner, Purpose
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ def request_exit(
     try:
         with journal.atomic(position):
             slot = _leave_active(position, reason, at, trigger_price, stop)
-            terms = _terms(position, reason, trigger_price, owner)
+            terms = exits_now.terms(position, reason, trigger_price, owner)
             return execution.claim(slot, terms, at=at) if slot else None
     except execution.SlotBusy as busy:
         _not_claimed(position, busy)
@@ -112,44 +112,39 @@ def exit_now(
     of it is under way. Comes back with the intent in whatever state it then has; None as in `request_exit`.
     """
     try:
-        with journal.atomic(position):
-            slot = _leave_active(position, reason, desk.clock(), trigger_price, stop)
-            if slot is None:
-                return None
-            terms = _terms(position, reason, trigger_price, Owner.CORE)
-            attempt = execution.claim_and_begin(slot, terms, desk=desk)
+        attempt = exits_now.claim(position, reason, desk, trigger_price, stop)
+        attempt = attempt or _claim_and_begin(position, reason, desk, trigger_price, stop)
     except execution.SlotBusy as busy:
         _not_claimed(position, busy)
+        return None
+    if attempt is None:
         return None
     execution.run_attempt(attempt, desk, read_pair)
     attempt.intent.refresh_from_db()
     return attempt.intent
 
 
+def _claim_and_begin(
+    position: Position, reason: str, desk: Desk, price: Decimal | None, stop: TrailingStop | None
+) -> OrderAttempt | None:
+    with journal.atomic(position):
+        slot = _leave_active(position, reason, desk.clock(), price, stop)
+        terms = exits_now.terms(position, reason, price, Owner.CORE)
+        return execution.claim_and_begin(slot, terms, desk=desk) if slot else None
+
+
 def _leave_active(
     position: Position, reason: str, at: datetime, price: Decimal | None, stop: TrailingStop | None
 ) -> Slot | None:
-    """Lock the slot and move the position to Exiting. None, with the row brought up to date, if not Active."""
-    current = execution.lock_slot_of(position)
-    # The owner may have closed a part by hand since the caller read the row.
-    position.state, position.quantity = current.state, current.quantity
-    if current.state != PositionState.ACTIVE:
+    """Lock the slot and move the position to Exiting; None, with the row up to date, if not Active."""
+    slot = execution.lock_slot(position.slot_id)
+    # Read under the lock, in a statement of its own: one that waits for the lock sees what was true before.
+    position.refresh_from_db(fields=["state", "quantity"])
+    if position.state != PositionState.ACTIVE:
         return None
-    trailed = {"stop_price": stop.stop, "extreme_price": stop.extreme} if stop and stop.extreme else {}
-    data = {"reason": reason, "price": price, "stop": stop.stop if stop else position.stop_price}
-    journal.advance(position, PositionState.EXITING, at=at, data=data, exit_reason=reason, **trailed)
-    return current.slot
-
-
-def _terms(position: Position, reason: str, price: Decimal | None, owner: Owner) -> Terms:
-    return Terms(
-        purpose=Purpose.EXIT,
-        owner=owner,
-        quantity=position.quantity,
-        reason=reason,
-        position=position,
-        trigger_price=price,
-    )
+    columns, data = exits_now.change(position, reason, price, stop)
+    exiting = journal.advance(position, PositionState.EXITING, at=at, data=data, **columns)
+    return slot if exiting else None
 
 
 def _not_claimed(position: Position, busy: execution.SlotBusy) -> None:

@@ -51,7 +51,7 @@ def running(say: Callable[[str], None], log: Callable[[str], None]) -> Iterator[
 
 @contextmanager
 def _own_folder() -> Iterator[None]:
-    """Logs and metrics of this run only. Afterwards the local servers are looked for where they were before."""
+    """Logs and metrics of this run only. Afterwards the local servers are found where they were before."""
     home, folder = str(paths.data_dir()), paths.private_dir("demo")
     for name in ("logs", "metrics"):
         shutil.rmtree(folder / name, ignore_errors=True)

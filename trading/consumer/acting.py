@@ -20,6 +20,7 @@ from trading.domain.lifecycle import LIVE_INTENT_STATES, PositionState
 from trading.domain.types import MarginPair, Tick
 from trading.exchange.errors import ExchangeError
 from trading.models import OrderIntent, Position
+from trading.planning import pair_of
 from trading.tasks import execute_intent
 
 log = logging.getLogger(__name__)
@@ -41,9 +42,12 @@ class Acting:
 
     def exit(self, watch: StopWatch, tick: Tick) -> None:
         """The stop is touched. The first attempt starts before anything else happens."""
-        lane = self._lanes.freest()
-        pair = self._lanes.readers[lane].submit(lambda: _read_pair(watch.position))
-        self._follow(watch.position, self._exit(watch, tick, lane, pair, time.perf_counter()))
+        started, lane = time.perf_counter(), self._lanes.freest()
+        reading: Future[MarginPair] = Future()
+        claimed = lane.submit(lambda: _exit_now(watch, tick, reading.result))
+        # Second, because the threads share one interpreter and the claim is what must not wait.
+        self._lanes.readers[lane].submit(lambda: _read_pair(watch.position, reading))
+        self._follow(watch.position, self._exit(watch, tick, lane, claimed, started))
 
     def enter(self, watch: EntryWatch, signal: Signal) -> None:
         self._follow(watch.position, self._enter(watch.position, signal))
@@ -72,15 +76,16 @@ class Acting:
         self._changed()
 
     async def _exit(
-        self, watch: StopWatch, tick: Tick, lane: Lane, pair: Future[MarginPair], started: float
+        self, watch: StopWatch, tick: Tick, lane: Lane, claimed: Future[OrderIntent | None], started: float
     ) -> None:
         position = watch.position
         log.info("%s: stop %s touched at %s", position, watch.stop.stop, tick.price)
-        # The reading that was started with the touch serves one try: later ones read anew.
-        readings = iter([pair.result])
-        intent = await self._until_recorded(
-            position, lane, lambda: _exit_now(watch, tick, next(readings, None))
-        )
+        try:
+            intent = await asyncio.wrap_future(claimed)
+        except DatabaseError as error:
+            log.critical("%s: the database is away, trying again: %s", position, error)
+            await asyncio.sleep(RETRY_S)
+            intent = await self._until_recorded(position, lane, lambda: _exit_now(watch, tick, None))
         metrics.EXIT_SECONDS.labels(owner="core").observe(time.perf_counter() - started)
         while intent is None and position.state == PositionState.ACTIVE:
             # Another exit is live in the slot. A touched stop stays touched, whatever the price does next.
@@ -158,6 +163,10 @@ def _exit_now(watch: StopWatch, tick: Tick, read_pair: Callable[[], MarginPair] 
     )
 
 
-def _read_pair(position: Position) -> MarginPair:
-    symbol = position.slot.symbol
-    return gateway.exchange_for(position.slot.account).margin_pairs([symbol])[symbol]
+def _read_pair(position: Position, reading: Future[MarginPair]) -> None:
+    """Bring what the exchange holds to whoever waits for it, or the reason why it cannot be told."""
+    try:
+        reading.set_result(pair_of(gateway.exchange_for(position.slot.account), position.slot.symbol))
+    except BaseException as error:
+        reading.set_exception(error)
+        raise

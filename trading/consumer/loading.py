@@ -48,6 +48,8 @@ def detector_for(position: Position, *, now_ms: int) -> CrossoverDetector:
 def load_stop(position: Position) -> tuple[StopWatch, list[Tick]]:
     """A stop and the prices since its extreme, oldest first, the present one last. Raises ExchangeError."""
     exchange = gateway.exchange_for(position.slot.account)
+    # An exit must not have to ask for them.
+    exchange.symbol_rules(position.slot.symbol)
     watch = StopWatch(position)
     replayed = gap(
         exchange, position.slot.symbol, position.slot.position_side, after_ms=position.extreme_time_ms

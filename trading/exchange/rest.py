@@ -17,7 +17,6 @@ from trading.exchange.rules_cache import RulesCache
 _PAGE = 1000
 _SYMBOLS_PER_CALL = 5
 _HOUR_MS = 3_600_000
-_RULES_AGE_MS = _HOUR_MS
 # A little less than the 24 h that margin allows between the ends of one question.
 _LAST_DAY_MS = 24 * _HOUR_MS - 60_000
 _TOKEN_MS = 24 * _HOUR_MS
@@ -35,11 +34,18 @@ class BinanceMargin:
     """
 
     def __init__(
-        self, endpoints: Endpoints, *, api_key: str, api_secret: str, settings: CallSettings | None = None
+        self,
+        endpoints: Endpoints,
+        *,
+        api_key: str,
+        api_secret: str,
+        settings: CallSettings | None = None,
+        rules: RulesCache | None = None,
     ) -> None:
+        """`rules` may be shared by connections to the same exchange, in all threads."""
         self._caller = Caller(endpoints, api_key, api_secret, settings or CallSettings())
         self._http = self._caller.http
-        self._rules = RulesCache(_RULES_AGE_MS)
+        self._rules = rules or RulesCache()
 
     def close(self) -> None:
         """Close the connections."""

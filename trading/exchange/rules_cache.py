@@ -9,7 +9,7 @@ from trading.exchange.errors import ExchangeError, Refused
 class RulesCache:
     """Rules by symbol, each at most `max_age_ms` old unless the exchange cannot be asked."""
 
-    def __init__(self, max_age_ms: int) -> None:
+    def __init__(self, max_age_ms: int = 3_600_000) -> None:
         self._max_age_ms = max_age_ms
         self._known: dict[str, tuple[int, SymbolRules]] = {}
 

@@ -1,0 +1,120 @@
+"""The consumer's claim as one statement leaves exactly what the ORM's way leaves."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection, models, transaction
+
+from tests import factories
+from tests.trading.world import World
+from trading import execution, exits_now, services
+from trading.domain.lifecycle import PositionState
+from trading.execution import Desk
+from trading.models import Event, OrderAttempt, OrderIntent, Position
+from trading.models.intent import Owner
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+REASON = "trailing stop"
+PASSING = {"id", "at", "created_at", "next_attempt_at", "lease_until", "timestamp_ms", "client_order_id"}
+
+
+def columns(row: models.Model) -> dict[str, Any]:
+    """What does not depend on the moment or on the place in a sequence."""
+    fields = (field.attname for field in row._meta.local_concrete_fields)
+    return {name: getattr(row, name) for name in fields if name not in PASSING}
+
+
+def left_behind(position: Position) -> dict[str, Any]:
+    """Everything in the database that belongs to the position, without its ids."""
+    fresh = Position.objects.get(pk=position.pk)
+    intent = OrderIntent.objects.get(position=fresh)
+    attempt = OrderAttempt.objects.get(intent=intent)
+    events = Event.objects.filter(position=fresh).order_by("id")
+    ours = {"slot_id", "position_id", "intent_id"}
+    rows = {"position": fresh, "intent": intent, "attempt": attempt}
+    found: dict[str, Any] = {
+        name: {key: value for key, value in columns(row).items() if key not in ours}
+        for name, row in rows.items()
+    }
+    found["events"] = [
+        (
+            event.kind,
+            {**event.data, "client_order_id": None},
+            event.intent_id == intent.pk,
+            event.slot_id == fresh.slot_id,
+        )
+        for event in events
+    ]
+    found["position"].pop("armed_at")
+    return found
+
+
+def test_both_ways_leave_the_same_rows(world: World) -> None:
+    swift, slow = factories.core_position("BTCUSDT"), factories.core_position("ETHUSDT")
+    price = swift.entry_price
+    attempt = exits_now.claim(swift, REASON, world.desk, price, swift.trailing)
+    assert attempt is not None
+    assert services._claim_and_begin(slow, REASON, world.desk, price, slow.trailing) is not None
+    assert left_behind(swift) == left_behind(slow)
+
+
+def test_the_rows_in_memory_are_the_rows_in_the_database(world: World) -> None:
+    position = factories.core_position()
+    attempt = exits_now.claim(position, REASON, world.desk, position.entry_price, position.trailing)
+    assert attempt is not None
+    saved = OrderAttempt.objects.select_related("intent").get(pk=attempt.pk)
+    assert columns(saved) == columns(attempt)
+    assert columns(saved.intent) == columns(attempt.intent)
+    assert (saved.client_order_id, saved.intent_id) == (attempt.client_order_id, attempt.intent.pk)
+    assert position.state == PositionState.EXITING
+
+
+def test_a_prepared_claim_is_the_same(world: World) -> None:
+    exits_now.warm()
+    assert not OrderIntent.objects.exists()
+    position = factories.core_position()
+    assert exits_now.claim(position, REASON, world.desk, position.entry_price, position.trailing)
+    assert OrderIntent.objects.get().position == position
+
+
+@pytest.mark.parametrize("change", [{"state": PositionState.EXITING}, {"quantity": "0.004"}])
+def test_a_row_that_is_not_what_the_caller_holds_is_left_alone(world: World, change: dict[str, Any]) -> None:
+    position = factories.core_position()
+    Position.objects.filter(pk=position.pk).update(**change)
+    assert exits_now.claim(position, REASON, world.desk, position.entry_price, position.trailing) is None
+    assert not OrderIntent.objects.exists()
+    assert not Event.objects.exists()
+
+
+def test_an_exit_that_is_under_way_in_the_slot_refuses_it(world: World) -> None:
+    position = factories.core_position()
+    factories.intent(position.slot, owner=Owner.SAFETY_NET)
+    with pytest.raises(execution.SlotBusy):
+        exits_now.claim(position, REASON, world.desk, position.entry_price, position.trailing)
+    position.refresh_from_db()
+    assert position.state == PositionState.ACTIVE
+    assert not Event.objects.exists()
+
+
+def test_it_waits_for_the_lock_of_the_slot(world: World) -> None:
+    position = factories.core_position()
+    with transaction.atomic():
+        execution.lock_slot(position.slot_id)
+        with ThreadPoolExecutor(max_workers=1) as other:
+            assert other.submit(claim_impatiently, position, world.desk).result() == "refused by the lock"
+    assert not OrderIntent.objects.exists()
+
+
+def claim_impatiently(position: Position, desk: Desk) -> str:
+    """The claim on a connection of its own, which waits no longer than a moment for any lock."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '200ms'")
+        exits_now.claim(position, REASON, desk, position.entry_price, position.trailing)
+    except OperationalError:
+        return "refused by the lock"
+    finally:
+        connection.close()
+    return "claimed"

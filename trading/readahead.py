@@ -1,0 +1,27 @@
+"""Reads an exit's balance while its claim is committed, in a thread with a connection of its own."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+from trading import gateway
+from trading.domain.types import MarginPair
+from trading.models import Account
+from trading.planning import pair_of
+
+
+def begin(account: Account, symbol: str) -> Callable[[], MarginPair]:
+    """Start to read the pair and the symbol's rules. The answer waits; it may raise ExchangeError."""
+    return _reader().submit(_read, account, symbol).result
+
+
+@cache
+def _reader() -> ThreadPoolExecutor:
+    # Made when first needed, so that every worker process has its own after its fork.
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="readahead")
+
+
+def _read(account: Account, symbol: str) -> MarginPair:
+    exchange = gateway.exchange_for(account)
+    exchange.symbol_rules(symbol)
+    return pair_of(exchange, symbol)
