@@ -14,7 +14,7 @@ from trading import execution, journal, queries, readahead
 from trading.domain.lifecycle import GuardState
 from trading.domain.rounding import to_wire
 from trading.domain.types import Venue
-from trading.execution import Desk, OrderAttempt, OrderIntent, Owner, Purpose, Slot, Terms
+from trading.execution import Desk, OrderAttempt, OrderIntent, Owner, Purpose, Slot, Step, Terms
 
 log = logging.getLogger(__name__)
 
@@ -102,18 +102,11 @@ def _decide(guard: GuardedPosition, desk: Desk) -> _Verdict:
     if Exemption.objects.filter(in_force(at), slot=slot).exists():
         log.warning("Safety Net: %s is exempted: no exit", guard)
         return _Verdict(owned=core is not None)
-    return _Verdict(owned=core is not None, attempt=_claim(guard, slot, desk, at))
+    return _Verdict(owned=core is not None, attempt=_claim(guard, slot, desk))
 
 
-def _claim(guard: GuardedPosition, slot: Slot, desk: Desk, at: datetime) -> OrderAttempt | None:
-    exiting = journal.advance(
-        guard,
-        GuardState.EXITING,
-        at=at,
-        data={"reason": REASON, "price": guard.touched_price, "stop": guard.stop_price},
-    )
-    if not exiting:
-        return None
+def _claim(guard: GuardedPosition, slot: Slot, desk: Desk) -> OrderAttempt | None:
+    data = {"reason": REASON, "price": guard.touched_price, "stop": guard.stop_price}
     terms = Terms(
         purpose=Purpose.EXIT,
         owner=Owner.SAFETY_NET,
@@ -122,4 +115,4 @@ def _claim(guard: GuardedPosition, slot: Slot, desk: Desk, at: datetime) -> Orde
         guard_id=guard.pk,
         trigger_price=guard.touched_price,
     )
-    return execution.claim_and_begin(slot, terms, desk=desk)
+    return execution.claim_at_once(slot, Step(guard, GuardState.EXITING, {}, data), terms, desk=desk)

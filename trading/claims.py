@@ -81,12 +81,12 @@ def born_sending(slot: Slot, terms: Terms, desk: Desk) -> OrderIntent:
     return intent
 
 
-def first_attempt(intent: OrderIntent, desk: Desk) -> tuple[OrderAttempt, list[Event]]:
+def first_attempt(intent: OrderIntent, desk: Desk) -> tuple[OrderAttempt, tuple[Event, Event]]:
     """The first attempt of an intent that has its id, and the events of both; nothing of it saved yet."""
     at = intent.created_at
     attempt = _new_attempt(intent, desk, at)
     claimed = journal.event_of(EventKind.INTENT_CLAIMED, intent, at=at, **_claimed(intent))
-    return attempt, [claimed, journal.event_of(SENT, intent, at=at, **_sent(attempt))]
+    return attempt, (claimed, journal.event_of(SENT, intent, at=at, **_sent(attempt)))
 
 
 def _new(slot: Slot, terms: Terms, at: datetime) -> OrderIntent:

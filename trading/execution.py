@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from trading import evidence, fills, planning, recording
+from trading.at_once import Step, claim_at_once
 from trading.claims import (
     Desk,
     SlotBusy,
@@ -48,9 +49,11 @@ __all__ = [
     "Purpose",
     "Slot",
     "SlotBusy",
+    "Step",
     "Terms",
     "claim",
     "claim_and_begin",
+    "claim_at_once",
     "due_at",
     "due_intents",
     "execute",

@@ -83,6 +83,15 @@ def append(kind: EventKind, row: Linked, *, at: datetime, **data: Any) -> None:
         _pending.events.append(event)
 
 
+def kind_of_step(row: Journaled, to: PositionState | IntentState | GuardState) -> EventKind:
+    """The event of the step to this state. Raises IllegalTransition if the table has no such step."""
+    if isinstance(to, PositionState):
+        return check_transition(PositionState(row.state), to)
+    if isinstance(to, GuardState):
+        return check_transition(GuardState(row.state), to)
+    return check_transition(IntentState(row.state), to)
+
+
 def advance(
     row: Journaled, to: State, *, at: datetime, data: dict[str, Any] | None = None, **fields: Any
 ) -> bool:

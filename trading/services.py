@@ -5,22 +5,25 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 
-from trading import bus, execution, exits_now, facts, fills, journal
+from trading import at_once, bus, execution, facts, fills, journal
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import PositionState
 from trading.domain.stops import StopKind, StopPolicy, stop_distance
 from trading.domain.trailing import TrailingStop, stop_for
-from trading.domain.types import MarginPair, Side
-from trading.execution import Desk
+from trading.domain.types import Side
+from trading.execution import Desk, Step, Terms
 from trading.models import Account, OrderAttempt, OrderIntent, Position, Slot
 from trading.models.intent import Owner, Purpose
+from trading.planning import PairReader
 
 log = logging.getLogger(__name__)
 
 ZERO = Decimal(0)
+EXIT_COLUMNS = ("exit_reason", "stop_price", "extreme_price")
 
 
 def register_settlement() -> None:
@@ -90,7 +93,7 @@ def request_exit(
     try:
         with journal.atomic(position):
             slot = _leave_active(position, reason, at, trigger_price, stop)
-            terms = exits_now.terms(position, reason, trigger_price, owner)
+            terms = _terms(position, reason, trigger_price, owner)
             return execution.claim(slot, terms, at=at) if slot else None
     except execution.SlotBusy as busy:
         _not_claimed(position, busy)
@@ -104,24 +107,51 @@ def exit_now(
     desk: Desk,
     trigger_price: Decimal | None = None,
     stop: TrailingStop | None = None,
-    read_pair: Callable[[], MarginPair] | None = None,
+    begin_read: Callable[[], PairReader] | None = None,
 ) -> OrderIntent | None:
     """The same, executed at once: claim and first attempt are one commit, then the order goes out.
 
-    `stop` is the trailing stop as the caller last saw it; `read_pair` gives the exchange's holding if a read
-    of it is under way. Comes back with the intent in whatever state it then has; None as in `request_exit`.
+    `stop` is the trailing stop as the caller last saw it; `begin_read` starts to read the exchange's holding
+    while that commit is under way. Comes back with the intent in whatever state it then has; None as in
+    `request_exit`.
     """
+    reading: list[PairReader] = []
+    meanwhile = (lambda: reading.append(begin_read())) if begin_read else None
     try:
-        attempt = exits_now.claim(position, reason, desk, trigger_price, stop)
+        attempt = _claim_at_once(position, reason, desk, trigger_price, stop, meanwhile=meanwhile)
         attempt = attempt or _claim_and_begin(position, reason, desk, trigger_price, stop)
     except execution.SlotBusy as busy:
         _not_claimed(position, busy)
         return None
     if attempt is None:
         return None
-    execution.run_attempt(attempt, desk, read_pair)
+    execution.run_attempt(attempt, desk, reading[0] if reading else None)
+    at_once.reserve()
     attempt.intent.refresh_from_db()
     return attempt.intent
+
+
+def warm() -> None:
+    """Prepare this thread's next `exit_now`."""
+    at_once.warm(Position, EXIT_COLUMNS)
+
+
+def _claim_at_once(
+    position: Position,
+    reason: str,
+    desk: Desk,
+    price: Decimal | None,
+    stop: TrailingStop | None,
+    *,
+    meanwhile: Callable[[], None] | None = None,
+) -> OrderAttempt | None:
+    """The short way. None, with nothing done, if the row is not what the caller holds."""
+    if position.state != PositionState.ACTIVE:
+        return None
+    columns, data = _change(position, reason, price, stop)
+    step = Step(position, PositionState.EXITING, columns, data)
+    terms = _terms(position, reason, price, Owner.CORE)
+    return execution.claim_at_once(position.slot, step, terms, desk=desk, meanwhile=meanwhile)
 
 
 def _claim_and_begin(
@@ -129,7 +159,7 @@ def _claim_and_begin(
 ) -> OrderAttempt | None:
     with journal.atomic(position):
         slot = _leave_active(position, reason, desk.clock(), price, stop)
-        terms = exits_now.terms(position, reason, price, Owner.CORE)
+        terms = _terms(position, reason, price, Owner.CORE)
         return execution.claim_and_begin(slot, terms, desk=desk) if slot else None
 
 
@@ -142,9 +172,35 @@ def _leave_active(
     position.refresh_from_db(fields=["state", "quantity"])
     if position.state != PositionState.ACTIVE:
         return None
-    columns, data = exits_now.change(position, reason, price, stop)
+    columns, data = _change(position, reason, price, stop)
     exiting = journal.advance(position, PositionState.EXITING, at=at, data=data, **columns)
     return slot if exiting else None
+
+
+def _change(
+    position: Position, reason: str, price: Decimal | None, stop: TrailingStop | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The columns that leave Active with the position, and what its event says."""
+    columns = {
+        "exit_reason": reason,
+        "stop_price": position.stop_price,
+        "extreme_price": position.extreme_price,
+    }
+    if stop and stop.extreme:
+        columns |= {"stop_price": stop.stop, "extreme_price": stop.extreme}
+    return columns, {"reason": reason, "price": price, "stop": stop.stop if stop else position.stop_price}
+
+
+def _terms(position: Position, reason: str, price: Decimal | None, owner: Owner) -> Terms:
+    """What an exit of this position is about: all of it."""
+    return Terms(
+        purpose=Purpose.EXIT,
+        owner=owner,
+        quantity=position.quantity,
+        reason=reason,
+        position=position,
+        trigger_price=price,
+    )
 
 
 def _not_claimed(position: Position, busy: execution.SlotBusy) -> None:

@@ -4,16 +4,17 @@ The ORM takes as long to build each of the five statements of that commit as Pos
 rows are the very same: they are built as model instances, and their columns come from the models.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import psycopg
 from django.db import connection, models
 
-from trading.models import Event, OrderAttempt, OrderIntent, Position
+from trading.models import Event, OrderAttempt, OrderIntent
 
 _NOTHING = -1
+Rows = tuple[OrderIntent, OrderAttempt, *tuple[Event, ...]]
 
 
 def reserve_ids() -> tuple[int, int]:
@@ -29,33 +30,31 @@ def reserve_ids() -> tuple[int, int]:
 
 
 def move_and_insert(
-    position: Position,
-    *,
-    state: str,
-    columns: Mapping[str, Any],
-    intent: OrderIntent,
-    attempt: OrderAttempt,
-    events: Sequence[Event],
+    row: Any, state: str, columns: Mapping[str, Any], rows: Rows, meanwhile: Callable[[], None] | None = None
 ) -> bool:
-    """Lock the slot, move the position to `state`, insert the rows. False, with nothing done, if it cannot.
+    """Lock the row's slot, move the row to `state`, insert the rows. False, with nothing done, if it cannot.
 
-    It cannot unless the row still is what the caller holds: same state, same quantity. Must be called outside
-    a transaction. Raises IntegrityError when another exit is live in the slot.
+    It cannot unless the row still is what the caller holds: same state, same quantity. `meanwhile` is called
+    just before the wait for the database begins. Raises IntegrityError when another exit is live in the slot.
     """
+    model: type[models.Model] = type(row)
     names = tuple(columns)
-    sql = _sql(names, len(events))
-    fields = {field.name: field for field in Position._meta.local_concrete_fields}
+    sql = _sql(model, names, len(rows) - 2)
+    fields = _fields(model)
     changes = [fields[name].get_db_prep_save(columns[name], connection) for name in names]
-    known = [position.slot_id, state, *changes, position.pk, position.state, position.quantity]
-    inserted = [value for row in (intent, attempt, *events) for value in _values(row)]
+    known = [row.slot_id, state, *changes, row.pk, row.state, row.quantity]
+    inserted = [value for new in rows for value in _values(new)]
+    if meanwhile is not None:
+        meanwhile()
     return _execute(sql, [*known, *inserted])
 
 
-def warm(columns: Sequence[str], events: int) -> None:
+def warm(model: type[models.Model], columns: Sequence[str], events: int) -> None:
     """Have the statement prepared on this thread's connection, by one that concerns no row."""
     nulls = [None] * len(columns)
-    inserted = [None] * sum(len(_columns(model)) for model in _models(events))
-    _execute(_sql(tuple(columns), events), [_NOTHING, "", *nulls, _NOTHING, "", 0, *inserted])
+    inserted = [None] * sum(len(_columns(new)) for new in (OrderIntent, OrderAttempt, *[Event] * events))
+    sql = _sql(model, tuple(columns), events)
+    _execute(sql, [_NOTHING, "", *nulls, _NOTHING, "", 0, *inserted])
 
 
 def _execute(sql: str, parameters: Sequence[Any]) -> bool:
@@ -68,22 +67,18 @@ def _execute(sql: str, parameters: Sequence[Any]) -> bool:
         return cursor.fetchone() is not None
 
 
-def _models(events: int) -> list[type[models.Model]]:
-    return [OrderIntent, OrderAttempt, *[Event] * events]
-
-
 @cache
-def _sql(names: tuple[str, ...], events: int) -> str:
-    fields = {field.name: field for field in Position._meta.local_concrete_fields}
+def _sql(model: type[models.Model], names: tuple[str, ...], events: int) -> str:
+    fields = _fields(model)
     changes = ", ".join(f'"{name}" = {_parameter(fields[name])}' for name in ("state", *names))
     inserts = f"intent AS ({_insert(OrderIntent)}), attempt AS ({_insert(OrderAttempt)})"
     inserts += f", event AS ({_insert(Event, events)})"
     # Every name in these texts is a model's own; every value is a parameter.
     lock = "slot AS MATERIALIZED (SELECT id FROM trading_slot WHERE id = %s::bigint FOR UPDATE)"
-    known = "position.state = %s::varchar AND position.quantity = %s::numeric"
-    mine = "position.id = %s::bigint AND position.slot_id = slot.id"
-    update = f"UPDATE trading_position position SET {changes} FROM slot"  # noqa: S608 (see above)
-    moved = f"moved AS ({update} WHERE {mine} AND {known} RETURNING position.id)"
+    known = "this.state = %s::varchar AND this.quantity = %s::numeric"
+    mine = "this.id = %s::bigint AND this.slot_id = slot.id"
+    update = f"UPDATE {model._meta.db_table} this SET {changes} FROM slot"  # noqa: S608 (see above)
+    moved = f"moved AS ({update} WHERE {mine} AND {known} RETURNING this.id)"
     return " ".join(("WITH", ", ".join((lock, moved, inserts)), "SELECT id FROM moved"))
 
 
@@ -93,6 +88,10 @@ def _insert(model: type[models.Model], rows: int = 1) -> str:
     values = ", ".join(_parameter(field) for field in _columns(model))
     selects = " UNION ALL ".join([f"SELECT {values} FROM moved"] * rows)  # noqa: S608 (see `_sql`)
     return f'INSERT INTO "{model._meta.db_table}" ({columns}) {selects}'
+
+
+def _fields(model: type[models.Model]) -> "dict[str, models.Field[Any, Any]]":
+    return {field.name: field for field in model._meta.local_concrete_fields}
 
 
 @cache

@@ -8,7 +8,7 @@ from django.db import OperationalError, connection, models, transaction
 
 from tests import factories
 from tests.trading.world import World
-from trading import execution, exits_now, services
+from trading import execution, services
 from trading.domain.lifecycle import PositionState
 from trading.execution import Desk
 from trading.models import Event, OrderAttempt, OrderIntent, Position
@@ -18,6 +18,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 REASON = "trailing stop"
 PASSING = {"id", "at", "created_at", "next_attempt_at", "lease_until", "timestamp_ms", "client_order_id"}
+
+
+def claim(position: Position, reason: str, desk: Desk, price: Any, stop: Any) -> OrderAttempt | None:
+    return services._claim_at_once(position, reason, desk, price, stop)
 
 
 def columns(row: models.Model) -> dict[str, Any]:
@@ -54,7 +58,7 @@ def left_behind(position: Position) -> dict[str, Any]:
 def test_both_ways_leave_the_same_rows(world: World) -> None:
     swift, slow = factories.core_position("BTCUSDT"), factories.core_position("ETHUSDT")
     price = swift.entry_price
-    attempt = exits_now.claim(swift, REASON, world.desk, price, swift.trailing)
+    attempt = claim(swift, REASON, world.desk, price, swift.trailing)
     assert attempt is not None
     assert services._claim_and_begin(slow, REASON, world.desk, price, slow.trailing) is not None
     assert left_behind(swift) == left_behind(slow)
@@ -62,7 +66,7 @@ def test_both_ways_leave_the_same_rows(world: World) -> None:
 
 def test_the_rows_in_memory_are_the_rows_in_the_database(world: World) -> None:
     position = factories.core_position()
-    attempt = exits_now.claim(position, REASON, world.desk, position.entry_price, position.trailing)
+    attempt = claim(position, REASON, world.desk, position.entry_price, position.trailing)
     assert attempt is not None
     saved = OrderAttempt.objects.select_related("intent").get(pk=attempt.pk)
     assert columns(saved) == columns(attempt)
@@ -72,10 +76,10 @@ def test_the_rows_in_memory_are_the_rows_in_the_database(world: World) -> None:
 
 
 def test_a_prepared_claim_is_the_same(world: World) -> None:
-    exits_now.warm()
+    services.warm()
     assert not OrderIntent.objects.exists()
     position = factories.core_position()
-    assert exits_now.claim(position, REASON, world.desk, position.entry_price, position.trailing)
+    assert claim(position, REASON, world.desk, position.entry_price, position.trailing)
     assert OrderIntent.objects.get().position == position
 
 
@@ -83,7 +87,7 @@ def test_a_prepared_claim_is_the_same(world: World) -> None:
 def test_a_row_that_is_not_what_the_caller_holds_is_left_alone(world: World, change: dict[str, Any]) -> None:
     position = factories.core_position()
     Position.objects.filter(pk=position.pk).update(**change)
-    assert exits_now.claim(position, REASON, world.desk, position.entry_price, position.trailing) is None
+    assert claim(position, REASON, world.desk, position.entry_price, position.trailing) is None
     assert not OrderIntent.objects.exists()
     assert not Event.objects.exists()
 
@@ -92,7 +96,7 @@ def test_an_exit_that_is_under_way_in_the_slot_refuses_it(world: World) -> None:
     position = factories.core_position()
     factories.intent(position.slot, owner=Owner.SAFETY_NET)
     with pytest.raises(execution.SlotBusy):
-        exits_now.claim(position, REASON, world.desk, position.entry_price, position.trailing)
+        claim(position, REASON, world.desk, position.entry_price, position.trailing)
     position.refresh_from_db()
     assert position.state == PositionState.ACTIVE
     assert not Event.objects.exists()
@@ -112,7 +116,7 @@ def claim_impatiently(position: Position, desk: Desk) -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '200ms'")
-        exits_now.claim(position, REASON, desk, position.entry_price, position.trailing)
+        claim(position, REASON, desk, position.entry_price, position.trailing)
     except OperationalError:
         return "refused by the lock"
     finally:

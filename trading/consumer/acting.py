@@ -43,10 +43,8 @@ class Acting:
     def exit(self, watch: StopWatch, tick: Tick) -> None:
         """The stop is touched. The first attempt starts before anything else happens."""
         started, lane = time.perf_counter(), self._lanes.freest()
-        reading: Future[MarginPair] = Future()
-        claimed = lane.submit(lambda: _exit_now(watch, tick, reading.result))
-        # Second, because the threads share one interpreter and the claim is what must not wait.
-        self._lanes.readers[lane].submit(lambda: _read_pair(watch.position, reading))
+        reader = self._lanes.readers[lane]
+        claimed = lane.submit(lambda: _exit_now(watch, tick, reader))
         self._follow(watch.position, self._exit(watch, tick, lane, claimed, started))
 
     def enter(self, watch: EntryWatch, signal: Signal) -> None:
@@ -78,19 +76,19 @@ class Acting:
     async def _exit(
         self, watch: StopWatch, tick: Tick, lane: Lane, claimed: Future[OrderIntent | None], started: float
     ) -> None:
-        position = watch.position
-        log.info("%s: stop %s touched at %s", position, watch.stop.stop, tick.price)
+        position, reader = watch.position, self._lanes.readers[lane]
         try:
             intent = await asyncio.wrap_future(claimed)
         except DatabaseError as error:
             log.critical("%s: the database is away, trying again: %s", position, error)
             await asyncio.sleep(RETRY_S)
-            intent = await self._until_recorded(position, lane, lambda: _exit_now(watch, tick, None))
+            intent = await self._until_recorded(position, lane, lambda: _exit_now(watch, tick, reader))
+        log.info("%s: stop %s touched at %s", position, watch.stop.stop, tick.price)
         metrics.EXIT_SECONDS.labels(owner="core").observe(time.perf_counter() - started)
         while intent is None and position.state == PositionState.ACTIVE:
             # Another exit is live in the slot. A touched stop stays touched, whatever the price does next.
             await asyncio.sleep(RETRY_S)
-            intent = await self._until_recorded(position, lane, lambda: _exit_now(watch, tick, None))
+            intent = await self._until_recorded(position, lane, lambda: _exit_now(watch, tick, reader))
         if intent is not None and intent.state in LIVE_INTENT_STATES:
             await self._back_up(intent)
             await self._pursue(position, lane)
@@ -152,21 +150,16 @@ def _give_up(position: Position) -> None:
     entry.give_up(position, "entry given up: the exchange could not be asked", gateway.utc_now())
 
 
-def _exit_now(watch: StopWatch, tick: Tick, read_pair: Callable[[], MarginPair] | None) -> OrderIntent | None:
+def _exit_now(watch: StopWatch, tick: Tick, reader: Lane) -> OrderIntent | None:
     return services.exit_now(
         position=watch.position,
         reason="trailing stop",
         desk=gateway.desk_for(watch.position.slot.account),
         trigger_price=tick.price,
         stop=watch.stop,
-        read_pair=read_pair,
+        begin_read=lambda: reader.submit(lambda: _read_pair(watch.position)).result,
     )
 
 
-def _read_pair(position: Position, reading: Future[MarginPair]) -> None:
-    """Bring what the exchange holds to whoever waits for it, or the reason why it cannot be told."""
-    try:
-        reading.set_result(pair_of(gateway.exchange_for(position.slot.account), position.slot.symbol))
-    except BaseException as error:
-        reading.set_exception(error)
-        raise
+def _read_pair(position: Position) -> MarginPair:
+    return pair_of(gateway.exchange_for(position.slot.account), position.slot.symbol)

@@ -12,7 +12,7 @@ from typing import TypeVar
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from trading import exits_now, gateway, queries
+from trading import gateway, queries, services
 from trading.exchange.errors import ExchangeError
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,6 @@ def _warm() -> None:
     try:
         for account in queries.active_accounts():
             gateway.exchange_for(account).sync_clock()
-        exits_now.warm()
+        services.warm()
     except (DatabaseError, ExchangeError, gateway.MissingCredentials) as error:
         log.warning("a lane could not be kept warm: %s", error)

@@ -1,0 +1,75 @@
+"""A claim by an executor who acts at once, prepared so that nothing is left to ask when a stop is touched."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError, models
+
+from trading import claims, journal, single_statement
+from trading.claims import Desk, SlotBusy, Terms
+from trading.domain.lifecycle import GuardState, PositionState
+from trading.models import OrderAttempt, Slot
+from trading.single_statement import Rows
+
+# The step itself, the claim, and the first attempt.
+_EVENTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The step that goes with a claim: `row` moves to the state `to`, with these columns and event data."""
+
+    row: Any
+    to: PositionState | GuardState
+    columns: Mapping[str, Any]
+    data: Mapping[str, Any]
+
+
+class _Spare(threading.local):
+    """Ids of an intent and its first attempt that this thread has in reserve."""
+
+    ids: tuple[int, int] | None = None
+
+
+_spare = _Spare()
+
+
+def reserve() -> None:
+    """Have the ids of this thread's next claim at hand."""
+    if _spare.ids is None:
+        _spare.ids = single_statement.reserve_ids()
+
+
+def warm(model: type[models.Model], columns: Sequence[str]) -> None:
+    """Prepare this thread's next claim that moves a row of `model` and sets these columns."""
+    reserve()
+    single_statement.warm(model, columns, _EVENTS)
+
+
+def claim_at_once(
+    slot: Slot, step: Step, terms: Terms, *, desk: Desk, meanwhile: Callable[[], None] | None = None
+) -> OrderAttempt | None:
+    """Commit the step, the intent and its first attempt in one statement.
+
+    None, with nothing done, unless the row still has the state and the quantity that the caller holds.
+    `meanwhile` is called when all that is left is to wait for the database. Raises SlotBusy.
+    """
+    intent = claims.born_sending(slot, terms, desk)
+    (intent.pk, attempt_id), _spare.ids = _spare.ids or single_statement.reserve_ids(), None
+    attempt, (claimed, sent) = claims.first_attempt(intent, desk)
+    attempt.pk = attempt_id
+    kind = journal.kind_of_step(step.row, step.to)
+    moved = journal.event_of(kind, step.row, at=intent.created_at, **step.data)
+    rows: Rows = (intent, attempt, moved, claimed, sent)
+    try:
+        if not single_statement.move_and_insert(step.row, step.to, step.columns, rows, meanwhile):
+            return None
+    except IntegrityError as error:
+        raise SlotBusy(f"{slot}: an exit is already under way") from error
+    for name, value in {"state": step.to, **step.columns}.items():
+        setattr(step.row, name, value)
+    for row in (attempt, intent):
+        row._state.adding, row._state.db = False, "default"
+    return attempt
