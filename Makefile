@@ -37,6 +37,7 @@ lint: setup ## ruff, mypy --strict, import-linter, migrations, deploy checks
 	@$(BIN)/lint-imports
 	@$(BIN)/python manage.py makemigrations --check --dry-run
 	@$(BIN)/python manage.py check --fail-level WARNING
+	@ROBSON_HTTPS=1 ROBSON_LIVE=1 $(BIN)/python manage.py check --deploy --fail-level WARNING
 
 format: setup ## Let ruff rewrite what it can
 	@$(BIN)/ruff check --fix .

@@ -82,7 +82,7 @@ def preview(*, account: Account, order: ArmOrder, exchange: Exchange) -> Preview
     return Preview(price, quantity, distance, stop, quantity * (distance + fees))
 
 
-def arm(*, account: Account, order: ArmOrder, exchange: Exchange, at: datetime) -> Position:
+def arm(*, account: Account, order: ArmOrder, exchange: Exchange, at: datetime, by: str = "") -> Position:
     """Arm a slot: from now on a crossover opens a position in it. Raises ArmRefused."""
     if account.entries_paused:
         raise ArmRefused(f"entries are paused on the account {account}; resume them first")
@@ -99,7 +99,7 @@ def arm(*, account: Account, order: ArmOrder, exchange: Exchange, at: datetime) 
         position.full_clean(validate_unique=False, validate_constraints=False)
         with transaction.atomic():
             position.save(force_insert=True)
-            journal.append(EventKind.POSITION_ARMED, position, at=at, **_terms(position))
+            journal.append(EventKind.POSITION_ARMED, position, at=at, by=by or None, **_terms(position))
     except ValidationError as error:
         raise ArmRefused(
             "; ".join(f"{field}: {' '.join(texts)}" for field, texts in error.message_dict.items())
@@ -112,10 +112,15 @@ def arm(*, account: Account, order: ArmOrder, exchange: Exchange, at: datetime) 
     return position
 
 
-def disarm(*, position: Position, reason: str, at: datetime) -> None:
+def disarm(*, position: Position, reason: str, at: datetime, by: str = "") -> None:
     """Take an armed position back. Raises DisarmRefused once it has entered: then it must be closed."""
     disarmed = position.state == PositionState.ARMED and journal.advance(
-        position, PositionState.CANCELLED, at=at, data={"reason": reason}, note=reason[:255], closed_at=at
+        position,
+        PositionState.CANCELLED,
+        at=at,
+        data={"reason": reason, "by": by or None},
+        note=(f"{reason} (by {by})" if by else reason)[:255],
+        closed_at=at,
     )
     if not disarmed:
         position.refresh_from_db()

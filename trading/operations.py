@@ -40,7 +40,7 @@ def preview(*, account: Account, order: ArmOrder) -> Preview:
 def arm(*, account: Account, order: ArmOrder, by: str) -> Position:
     """Arm a slot. Raises ArmRefused, MissingCredentials, MixedHosts, BadEndpoint."""
     position = arming.arm(
-        account=account, order=order, exchange=gateway.exchange_for(account), at=gateway.utc_now()
+        account=account, order=order, exchange=gateway.exchange_for(account), at=gateway.utc_now(), by=by
     )
     log.info("%s armed by %s", position, by)
     return position
@@ -48,7 +48,7 @@ def arm(*, account: Account, order: ArmOrder, by: str) -> Position:
 
 def disarm(*, position: Position, reason: str, by: str) -> None:
     """Take an armed position back. Raises DisarmRefused."""
-    arming.disarm(position=position, reason=f"{reason} (by {by})"[:255], at=gateway.utc_now())
+    arming.disarm(position=position, reason=reason, at=gateway.utc_now(), by=by)
 
 
 def close_now(*, position: Position, reason: str, by: str) -> OrderIntent:

@@ -51,7 +51,7 @@ def local_secret(name: str) -> str:
             folder = private_dir("secrets")
             with locks.exclusive(folder / ".lock"):
                 if not path.exists():
-                    replace_file(path, secrets.token_urlsafe(32))
+                    replace_file(path, secrets.token_urlsafe(48))
         return path.read_text(encoding="ascii")
     except OSError as error:
         reason = f"Cannot keep a secret in {path}: {error.strerror}. Set ROBSON_HOME to a folder of your own."

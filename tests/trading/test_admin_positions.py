@@ -61,7 +61,8 @@ def test_disarm_takes_back_and_records_who_and_why(admin_client: Client) -> None
     assert "is disarmed" in messages(ask(admin_client, "disarm", position))
     assert state_of(position) == PositionState.CANCELLED
     event = Event.objects.get(kind=EventKind.POSITION_DISARMED)
-    assert event.data["reason"] == "enough (by admin)"
+    assert event.data["reason"] == "enough"
+    assert event.data["by"] == "admin"
     assert LogEntry.objects.get().object_id == str(position.pk)
 
 
