@@ -1,24 +1,30 @@
 """Entering: the slot must be empty on the exchange, the intent is committed, then one order goes out."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from django.conf import settings
+from django.db.models import Q
 
-from trading import execution, journal, queries
+from trading import execution, journal, queries, recording
 from trading.domain.crossover import Signal
 from trading.domain.episodes import derive_episode
-from trading.domain.lifecycle import PositionState
+from trading.domain.lifecycle import OWNED_STATES, PositionState
 from trading.domain.sizing import position_size
 from trading.domain.stops import StopKind, StopPolicy, stop_distance
 from trading.domain.types import Side, SymbolRules
 from trading.exchange.port import Exchange
 from trading.execution import Desk, Terms
-from trading.models import OrderAttempt, Position, Slot
-from trading.models.intent import Owner, Purpose
+from trading.models import Account, OrderAttempt, Position, Slot
+from trading.models.intent import AttemptStatus, Owner, Purpose
 
 log = logging.getLogger(__name__)
+
+MAY_STILL_ARRIVE = Q(status=AttemptStatus.UNKNOWN) | Q(
+    status=AttemptStatus.NOT_EXECUTED, error=recording.NEVER_ACCEPTED
+)
 
 
 class EntryRefused(Exception):
@@ -98,19 +104,14 @@ def _commit(
     position: Position, signal: Signal, quantity: Decimal, distance: Decimal, desk: Desk
 ) -> OrderAttempt | None:
     """Commit Entering and its order intent before anything is sent; None for a replayed signal."""
-    at = desk.clock()
     if position.state != PositionState.ARMED:
         return None
     with journal.atomic(position):
-        slot = execution.lock_slot(position.slot_id)
-        if slot.account.entries_paused:
-            raise EntryRefused(f"entries are paused on the account {slot.account}")
-        if queries.live_exit(slot):
-            raise EntryRefused(f"an exit is under way in {slot}")
+        slot = _lock_vacant(position.slot, desk.exchange.now_ms())
         entering = journal.advance(
             position,
             PositionState.ENTERING,
-            at=at,
+            at=desk.clock(),
             data={"signal": signal.id, "fast": signal.fast, "slow": signal.slow, "price": signal.price},
             signal_id=signal.id,
             distance=distance,
@@ -126,6 +127,34 @@ def _commit(
             trigger_price=signal.price,
         )
         return execution.claim_and_begin(slot, terms, desk=desk)
+
+
+def _lock_vacant(slot: Slot, now_ms: int) -> Slot:
+    """Lock the slot and what shares its pair, in which nothing of ours may be under way. Raises EntryRefused.
+
+    Long and short of one symbol share the pair and its balances: two crossovers at once must not both find
+    it empty. The account comes first, so that a panic either stops this entry or sees it.
+    """
+    account = Account.objects.select_for_update(no_key=True).get(pk=slot.account_id)
+    if account.entries_paused:
+        raise EntryRefused(f"entries are paused on the account {account}")
+    locked = Slot.objects.select_for_update(of=("self",)).select_related("account").order_by("id")
+    sides = list(locked.filter(account=account, venue=slot.venue, symbol=slot.symbol))
+    for side in sides:
+        if queries.live_exit(side):
+            raise EntryRefused(f"an exit is under way in {side}")
+        if Position.objects.filter(slot=side, state__in=OWNED_STATES).exists():
+            raise EntryRefused(f"Core already has a position in {side}")
+    _require_no_late_order(sides, now_ms)
+    return next(side for side in sides if side.pk == slot.pk)
+
+
+def _require_no_late_order(sides: Sequence[Slot], now_ms: int) -> None:
+    """An order that could not be found may still arrive inside its window: it would trade a new position."""
+    window_ms = settings.ORDER_RECV_WINDOW_MS + settings.BACKEND_TIMEOUT_MS
+    late = OrderAttempt.objects.filter(intent__slot__in=sides, timestamp_ms__gte=now_ms - window_ms)
+    if late.filter(MAY_STILL_ARRIVE).exists():
+        raise EntryRefused("an order of this pair that could not be found may still reach the exchange")
 
 
 def give_up(position: Position, why: str, at: datetime) -> None:
