@@ -209,13 +209,20 @@ def _not_claimed(position: Position, busy: execution.SlotBusy) -> None:
 
 
 def panic(*, account: Account, reason: str, at: datetime) -> list[OrderIntent]:
-    """Flatten Core: pause entries, disarm what is armed, and claim an exit for every Active position."""
+    """Flatten Core: pause entries, disarm what is armed, and claim an exit for every Active position.
+
+    What is Entering is marked, and exited in the very transaction that records its fill.
+    """
     Account.objects.filter(pk=account.pk).update(entries_paused=True)
     mine = Position.objects.select_related("slot__account").filter(slot__account=account)
     for armed in mine.filter(state=PositionState.ARMED):
         journal.advance(
             armed, PositionState.CANCELLED, at=at, data={"reason": reason}, note=reason, closed_at=at
         )
+    # Before the Active ones are read: an entry that is recorded meanwhile is found among them.
+    entering = Position.objects.filter(slot__account=account, state=PositionState.ENTERING)
+    if marked := entering.update(exit_reason=reason):
+        log.warning("%s: %s entries are under way and are exited once they are filled", account, marked)
     requested = (
         request_exit(position=active, reason=reason, at=at, owner=Owner.OPERATOR)
         for active in mine.filter(state=PositionState.ACTIVE)
@@ -265,6 +272,15 @@ def _settle_entry(position: Position, intent: OrderIntent, base_asset: str, at: 
     )
     bus.publish(facts.opened(position, order_id))
     log.info("%s: entered %s at %s, stop %s", position, quantity, price, stop.stop)
+    _exit_if_marked(position, at)
+
+
+def _exit_if_marked(position: Position, at: datetime) -> None:
+    """A panic came while the entry was under way."""
+    # Read once the row is ours: a panic from now on finds the position Active.
+    position.refresh_from_db(fields=["exit_reason"])
+    if position.exit_reason:
+        request_exit(position=position, reason=position.exit_reason, at=at, owner=Owner.OPERATOR)
 
 
 def _first_stop(position: Position, price: Decimal) -> TrailingStop:

@@ -1,6 +1,7 @@
 """The verbs of Core after its entry: save progress, ask for an exit, exit at once, panic."""
 
 import logging
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -155,6 +156,37 @@ def test_panic_pauses_disarms_and_claims_an_exit_for_every_active_position(world
     }
     assert world.settle(intent).state == "done"
     assert services.panic(account=world.account, reason="again", at=factories.NOON) == []
+
+
+def enter_while(world: World, happens: Callable[[], object]) -> Position:
+    """An entry whose order is about to be sent when something else happens."""
+    position = world.armed()
+
+    def send(order: MarketOrder) -> OrderReport:
+        happens()
+        return world.exchange.send_market_order(order)
+
+    desk = interpose(world, send_market_order=send)
+    assert entry.enter(position=position, signal=signal_for(position), desk=desk)
+    position.refresh_from_db()
+    return position
+
+
+def test_panic_while_an_entry_is_on_its_way_exits_it_once_it_is_filled(world: World) -> None:
+    position = enter_while(
+        world, lambda: services.panic(account=world.account, reason="panic", at=world.desk.clock())
+    )
+    assert (position.state, position.exit_reason) == ("exiting", "panic")
+    intent = OrderIntent.objects.get(position=position, purpose="exit")
+    assert (intent.owner, intent.quantity) == ("operator", position.quantity)
+    assert world.settle(intent).state == "done"
+    assert world.pair().base.net < Decimal("0.00001")
+    assert not world.violations()
+
+
+def test_entry_that_fills_while_entries_are_only_paused_is_kept(world: World) -> None:
+    position = enter_while(world, lambda: Account.objects.update(entries_paused=True))
+    assert (position.state, position.exit_reason) == ("active", "")
 
 
 def test_state_moves_only_from_where_the_caller_saw_it(world: World) -> None:
