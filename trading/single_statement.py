@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 from django.db import connection, models
+from psycopg.adapt import PyFormat, Transformer
 
 from trading.models import Event, OrderAttempt, OrderIntent
 
@@ -63,8 +64,18 @@ def _execute(sql: str, parameters: Sequence[Any]) -> bool:
     # Django's own cursors never prepare, so this concerns no other statement.
     raw.prepare_threshold = 0
     with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
-        cursor.execute(sql, parameters, prepare=True)
+        cursor.execute(sql, _texts(parameters, raw), prepare=True)
         return cursor.fetchone() is not None
+
+
+def _texts(values: Sequence[Any], raw: Any) -> list[str | None]:
+    """The values as untyped texts, which every parameter's cast understands.
+
+    The driver takes a statement for another one when the type of a parameter changes: a larger id, a null.
+    """
+    dumper = Transformer(raw).get_dumper
+    dumped = [None if value is None else dumper(value, PyFormat.TEXT).dump(value) for value in values]
+    return [None if text is None else bytes(text).decode() for text in dumped]
 
 
 @cache

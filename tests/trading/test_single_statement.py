@@ -83,6 +83,20 @@ def test_a_prepared_claim_is_the_same(world: World) -> None:
     assert OrderIntent.objects.get().position == position
 
 
+def prepared() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'WITH slot%'")
+        return int(cursor.fetchone()[0])
+
+
+def test_what_is_prepared_is_the_very_statement_of_the_claim_whatever_its_ids(world: World) -> None:
+    services.warm()
+    for symbol, pk in {"BTCUSDT": 7, "ETHUSDT": 70_000, "BNBUSDT": 7_000_000_000}.items():
+        position = factories.core_position(symbol, id=pk)
+        assert claim(position, REASON, world.desk, position.entry_price, position.trailing)
+    assert prepared() == 1
+
+
 @pytest.mark.parametrize("change", [{"state": PositionState.EXITING}, {"quantity": "0.004"}])
 def test_a_row_that_is_not_what_the_caller_holds_is_left_alone(world: World, change: dict[str, Any]) -> None:
     position = factories.core_position()
