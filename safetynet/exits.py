@@ -67,6 +67,7 @@ def exit_guard(guard_id: int, desk: Desk) -> None:
     if verdict.attempt is not None:
         execution.run_attempt(verdict.attempt, desk, read_pair)
         execution.execute(verdict.attempt.intent_id, desk)
+        execution.reserve()
     if hint is not None and hint != verdict.owned:
         log.warning("Safety Net: Redis was wrong about %s: rebuilding the exclusion set", guard.slot)
         exclusions.rebuild(guard.slot.account.name, queries.core_holdings(guard.slot.account))

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from trading import evidence, fills, planning, recording
-from trading.at_once import Step, claim_at_once
+from trading.at_once import Step, claim_at_once, reserve
 from trading.claims import (
     Desk,
     SlotBusy,
@@ -59,6 +59,7 @@ __all__ = [
     "execute",
     "lock_slot",
     "register_settlement",
+    "reserve",
     "run_attempt",
     "take",
     "work",

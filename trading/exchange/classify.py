@@ -8,7 +8,6 @@ import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import requests
 import urllib3
 
 from trading.domain.types import Venue
@@ -96,14 +95,13 @@ def from_transport(error: Exception, what: str) -> ExchangeError:
     return OutcomeUnknown(message)
 
 
-# Raised while the connection is being made. requests raises one and the same ConnectionError for these and
-# for a connection that broke after the request was on its way, so only what it wraps can tell.
+# Raised while the connection is being made, some of them wrapped in others.
 _BEFORE_SENDING = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
     ssl.SSLCertVerificationError,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.MissingSchema,
+    urllib3.exceptions.LocationValueError,
+    urllib3.exceptions.URLSchemeUnknown,
 )
 
 

@@ -7,13 +7,13 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
-import requests
 import urllib3
 from binance.client import Client
 
 from trading.exchange.classify import Signal, from_answer, from_transport
 from trading.exchange.endpoints import Endpoints
 from trading.exchange.errors import BadAnswer
+from trading.exchange.session import Answer, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Timeouts:
 class BinanceHttp(Client):  # type: ignore[misc]  # python-binance ships no types
     """One connection pool with one account's key. Not thread-safe.
 
-    Raises `ExchangeError` and nothing else of requests or python-binance.
+    Raises `ExchangeError` and nothing else of urllib3 or python-binance.
     """
 
     # super().__init__ would open an event loop and two WebSocket managers for every client; this sets what
@@ -49,11 +49,9 @@ class BinanceHttp(Client):  # type: ignore[misc]  # python-binance ships no type
         self.PRIVATE_KEY = self.TIME_UNIT = None
         self.testnet = self.demo = self.verbose = False
         self.logger = logging.getLogger(__name__)
-        self.response: requests.Response | None = None
+        self.response: Answer | None = None
         self.path = ""
-        self.session = self._init_session()
-        # Reading proxies and .netrc from the environment costs a tenth of every call.
-        self.session.trust_env = False
+        self.session = Session(self._get_headers())
         self._timeout = (timeouts.connect, timeouts.read)
         self._recv_window_ms = recv_window_ms
         self._now_ms = now_ms
@@ -67,7 +65,7 @@ class BinanceHttp(Client):  # type: ignore[misc]  # python-binance ships no type
         self.path = urlsplit(uri).path
         try:
             return super()._request(method, uri, signed, force_params, **kwargs)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except (urllib3.exceptions.HTTPError, OSError) as error:
             raise from_transport(error, f"{method.upper()} {self.path}") from error
 
     def _get_request_kwargs(
@@ -82,13 +80,12 @@ class BinanceHttp(Client):  # type: ignore[misc]  # python-binance ships no type
         payload = urlencode(sorted(params.items()), quote_via=quote)
         if signed:
             payload += f"&signature={self._hmac_signature(payload)}"
-        # A redirected POST would come back as a GET.
-        request: dict[str, Any] = {"timeout": self._timeout, "allow_redirects": False}
+        request: dict[str, Any] = {"timeout": self._timeout}
         if payload:
             request["params" if method == "get" or force_params else "data"] = payload
         return request
 
-    def _handle_response(self, response: requests.Response) -> Any:
+    def _handle_response(self, response: Answer) -> Any:
         if not 200 <= response.status_code < 300:
             raise from_answer(_signal(response), response.headers)
         try:
@@ -102,10 +99,9 @@ class _ErrorBody(msgspec.Struct):
     msg: str = ""
 
 
-def _signal(response: requests.Response) -> Signal:
-    method = str(response.request.method or "")
+def _signal(response: Answer) -> Signal:
     try:
         body = msgspec.json.decode(response.content, type=_ErrorBody)
     except (msgspec.DecodeError, RecursionError):
-        return Signal(response.status_code, 0, response.text[:200], method)
-    return Signal(response.status_code, body.code, body.msg, method)
+        return Signal(response.status_code, 0, response.text[:200], response.method)
+    return Signal(response.status_code, body.code, body.msg, response.method)
