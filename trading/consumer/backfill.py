@@ -8,6 +8,9 @@ import asyncio
 import logging
 import time
 from collections import deque
+from collections.abc import Coroutine, Mapping
+from itertools import cycle
+from typing import Any, TypeVar
 
 from django.db import Error as DatabaseError
 
@@ -21,9 +24,13 @@ from trading.exchange.errors import ExchangeError
 
 log = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
+
 # A list of trades weighs 4 of 6,000 a minute: this many questions a second leave the rest to the exits.
 QUESTIONS_PER_CHECK = 5
-SUBSCRIBED_WITHIN_S = 3.0
+# From a new connection to prices that count: for the acknowledgement, then for the answers.
+SUBSCRIBED_WITHIN_S = 1.0
+ANSWERED_WITHIN_S = 1.0
 TROUBLE = (ExchangeError, DatabaseError, gateway.MissingCredentials)
 
 
@@ -37,16 +44,24 @@ class Backfill:
         self._turn: deque[str] = deque()
         self._alarmed: set[str] = set()
         self._subscribed = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._catching: asyncio.Task[None] | None = None
 
     def connected(self) -> None:
         """A new connection stands and carries nothing yet: what was missed is fetched once it does."""
         self._subscribed.clear()
-        symbols = self._market.fall_behind()
-        if symbols:
-            task = asyncio.get_running_loop().create_task(self._catch_up(symbols))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        if self._catching is not None:
+            # Its answers end before this connection began; who is still behind is behind from there.
+            self._catching.cancel()
+        last_ms = self._market.fall_behind()
+        if last_ms:
+            self._catching = self._keep(self._catch_up(last_ms))
+
+    def _keep(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def subscribed(self) -> None:
         """Every wanted stream is acknowledged."""
@@ -81,28 +96,46 @@ class Backfill:
         for tick in missed:
             self._market.on_tick(tick)
 
-    async def _catch_up(self, symbols: list[str]) -> None:
+    async def _catch_up(self, last_ms: Mapping[str, int]) -> None:
+        acknowledged = await self._acknowledged()
+        lanes = cycle(self._lanes.catching)
+        await asyncio.gather(
+            *(self._catch_one_up(symbol, last_ms[symbol], next(lanes)) for symbol in last_ms)
+        )
+        if not acknowledged:
+            # What was traded between those answers and the first price of the stream is in neither.
+            await self._subscribed.wait()
+            for symbol, since_ms in last_ms.items():
+                self._market.catch_up_late(symbol, await self._prices(symbol, since_ms, next(lanes)))
+
+    async def _acknowledged(self) -> bool:
         try:
             async with asyncio.timeout(SUBSCRIBED_WITHIN_S):
-                await self._subscribed.wait()
+                return await self._subscribed.wait()
         except TimeoutError:
             log.error("the market stream has not acknowledged its subscriptions")
-        lanes = [self._lanes.acting[number % len(self._lanes.acting)] for number in range(len(symbols))]
-        await asyncio.gather(*map(self._catch_one_up, symbols, lanes))
+            return False
 
-    async def _catch_one_up(self, symbol: str, lane: Lane) -> None:
-        missed: list[Tick] = []
-        try:
-            missed = await self._missed(symbol, lane)
-        finally:
-            self._market.catch_up(symbol, missed)
+    async def _catch_one_up(self, symbol: str, since_ms: int, lane: Lane) -> None:
+        asked = self._keep(self._prices(symbol, since_ms, lane))
+        await asyncio.wait({asked}, timeout=ANSWERED_WITHIN_S)
+        if asked.done() and not asked.exception():
+            self._market.catch_up(symbol, asked.result())
+            return
+        log.error("%s: no answer about the prices that were missed, the present ones count", symbol)
+        self._market.catch_up(symbol, [])
+        self._market.catch_up_late(symbol, await asked)
 
     async def _missed(self, symbol: str, lane: Lane) -> list[Tick]:
         """Every price since the last one that was seen; none when the exchange cannot be asked."""
         state = self._market.symbols.get(symbol)
+        since_ms = state.last.time_ms if state and state.last else 0
+        return await self._prices(symbol, since_ms, lane)
+
+    async def _prices(self, symbol: str, since_ms: int, lane: Lane) -> list[Tick]:
+        state = self._market.symbols.get(symbol)
         if state is None:
             return []
-        since_ms = state.last.time_ms if state.last else 0
         side = next((watch.position.slot.position_side for watch in state.stops.values()), Side.LONG)
         try:
             return await lane.run(lambda: _prices_since(symbol, side, since_ms))

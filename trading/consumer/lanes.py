@@ -47,11 +47,15 @@ class Lane:
 
 
 class Lanes:
-    """A few lanes for exits and entries, each with a reader beside it; one for books, one for loading."""
+    """A few lanes for exits and entries, each with a reader beside it; as many for what a stream missed.
+
+    One each for books, for loading and for the rest. No exit waits behind a question about prices.
+    """
 
     def __init__(self, count: int = 4) -> None:
         self.acting = [Lane(f"acting-{number}") for number in range(count)]
         self.readers = {lane: Lane(f"reader-{number}") for number, lane in enumerate(self.acting)}
+        self.catching = [Lane(f"catching-{number}") for number in range(count)]
         self.books = Lane("books")
         self.loading = Lane("loading")
         self.others = Lane("others")
@@ -61,11 +65,13 @@ class Lanes:
 
     async def warm(self) -> None:
         """Open every connection, or keep it open. A lane that cannot is tried again the next time."""
-        idle = [lane for lane in (*self.acting, *self.readers.values()) if not lane.waiting]
+        hot = (*self.acting, *self.readers.values(), *self.catching)
+        idle = [lane for lane in hot if not lane.waiting]
         await asyncio.gather(*(lane.run(_warm) for lane in idle))
 
     def close(self) -> None:
-        for lane in (*self.acting, *self.readers.values(), self.books, self.loading, self.others):
+        others = (*self.catching, self.books, self.loading, self.others)
+        for lane in (*self.acting, *self.readers.values(), *others):
             lane.close()
 
 

@@ -1,13 +1,13 @@
 """What watches the market: one call per price or candle, no I/O. All prices of a symbol come through here,
 whatever their source, so that a stop is the same stop however its price arrived."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from operator import attrgetter
 
 from trading.domain.crossover import CrossoverDetector, Signal
-from trading.domain.trailing import on_price
+from trading.domain.trailing import TrailingStop, is_better, is_touched, on_price
 from trading.domain.trailing_book import TrailingBook
 from trading.domain.types import Candle, Tick
 from trading.models import Position
@@ -65,6 +65,8 @@ class SymbolState:
     loading: int = 0
     behind: bool = False
     held_back: list[Tick] = field(default_factory=list)
+    standing: dict[str, TrailingStop] = field(default_factory=dict)
+    """The stops as they stood when the symbol last fell behind."""
     last: Tick | None = None
     dropped: int = 0
 
@@ -72,6 +74,15 @@ class SymbolState:
         del self.stops[watch.key]
         if watch.key in self.book:
             self.book.remove(watch.key)
+
+    def tighten(self, key: str, extreme: Decimal | None) -> None:
+        """Give a stop of the book a better extreme (quote currency) than its own."""
+        if extreme is None or key not in self.book or self.book[key].fired:
+            return
+        now = self.book[key]
+        if now.extreme is None or is_better(now.side, extreme, now.extreme):
+            self.book.remove(key)
+            self.book.add(key, replace(now, extreme=extreme))
 
     def look(self) -> Iterable[StopWatch]:
         """The stops, as they stand now."""
@@ -103,6 +114,7 @@ class Market:
             return
         if state.behind:
             state.held_back.append(tick)
+            self._check(state, tick)
             return
         last = state.last
         if last is not None and tick.time_ms < last.time_ms:
@@ -148,6 +160,8 @@ class Market:
                 self._on_stop(watch, tick)
                 return
         state.book.add(watch.key, watch.stop)
+        if state.behind:
+            state.standing[watch.key] = watch.stop
 
     def add_entry(self, watch: EntryWatch, history: Iterable[Candle] = ()) -> None:
         """Begin to watch, with the closed candles so far."""
@@ -159,7 +173,8 @@ class Market:
         """The counterpart of `expect`, also when the loading failed."""
         state = self.symbols[symbol]
         state.loading -= 1
-        if not state.loading:
+        # While behind they are kept for the other stops, which have not seen them.
+        if not state.loading and not state.behind:
             state.held_back.clear()
 
     def keep_only(self, position_ids: set[int]) -> None:
@@ -177,12 +192,34 @@ class Market:
         found = (watch.progress() for state in self.symbols.values() for watch in state.look())
         return [progress for progress in found if progress is not None]
 
-    def fall_behind(self) -> list[str]:
-        """Prices may have been missed: hold new ones back until `catch_up`. Returns the symbols."""
-        missed = [s for s in self.symbols.values() if s.stops and s.last is not None and not s.behind]
-        for state in missed:
-            state.behind = True
-        return [state.symbol for state in missed]
+    def fall_behind(self) -> dict[str, int]:
+        """Prices may have been missed: until `catch_up`, new ones touch stops and do not raise them.
+
+        Returns the symbols with the exchange's time (ms) of the last price, those still behind included.
+        """
+        missed = {s.symbol: s.last.time_ms for s in self.symbols.values() if s.stops and s.last is not None}
+        for symbol in missed:
+            state = self.symbols[symbol]
+            if not state.behind:
+                state.behind, state.standing = True, {watch.key: watch.stop for watch in state.look()}
+        return missed
+
+    def _check(self, state: SymbolState, tick: Tick) -> None:
+        """Whatever was missed can only have tightened a stop: a price that touches it is not held back."""
+        for key, stop in list(state.standing.items()):
+            if stop.stop is None or stop.fired or tick.time_ms <= stop.last_time_ms:
+                continue
+            if is_touched(stop.side, stop.stop, tick.price):
+                self._fire(state, key, replace(stop, fired=True), tick)
+
+    def _fire(self, state: SymbolState, key: str, stop: TrailingStop, tick: Tick) -> None:
+        state.standing.pop(key, None)
+        watch = state.stops.get(key)
+        if watch is None or key not in state.book or state.book[key].fired:
+            return
+        state.book.remove(key)
+        watch.stop = stop
+        self._on_stop(watch, tick)
 
     def catch_up(self, symbol: str, missed: Iterable[Tick]) -> None:
         """First what was missed, oldest first, then what was held back meanwhile."""
@@ -193,6 +230,21 @@ class Market:
         held_back, state.held_back = state.held_back, []
         for tick in [*missed, *held_back]:
             self.on_tick(tick)
+
+    def catch_up_late(self, symbol: str, missed: Sequence[Tick]) -> None:
+        """What was missed, after newer prices have counted: a touched stop fires, a better peak is kept."""
+        state = self.symbols.get(symbol)
+        if state is None or state.behind:
+            return
+        for key, stop in list(state.standing.items()):
+            for tick in missed:
+                step = on_price(stop, tick.price, tick.time_ms)
+                stop = step.next  # noqa: PLW2901  # the stop as it went through these prices
+                if step.fired:
+                    self._fire(state, key, stop, tick)
+                    break
+            else:
+                state.tighten(key, stop.extreme)
 
     def streams(self) -> set[str]:
         """The Binance streams that feed what is watched."""

@@ -1,0 +1,118 @@
+"""After a reconnect the past is asked for, and neither a slow answer nor a late acknowledgement blinds a stop."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+
+from tests.trading.test_catching_up import SYMBOL, Recorder, series
+from trading.consumer import backfill
+from trading.consumer.backfill import Backfill
+from trading.consumer.feed import FeedAge
+from trading.consumer.lanes import Lanes
+from trading.domain.types import Side, Tick
+
+
+class Slow:
+    """An exchange that answers about the past when it is told to."""
+
+    def __init__(self, answer: Sequence[Tick]) -> None:
+        self.answer, self.asked, self.may_answer = answer, 0, threading.Event()
+
+    def prices_since(self, _symbol: str, _side: Side, since_ms: int) -> list[Tick]:
+        self.asked += 1
+        assert self.may_answer.wait(10)
+        return [tick for tick in self.answer if tick.time_ms > since_ms]
+
+
+@contextmanager
+def reconnecting(
+    recorder: Recorder, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Backfill, Lanes]]:
+    """A consumer's backfill, with short patience, whose questions `slow` answers."""
+    monkeypatch.setattr(backfill, "_prices_since", slow.prices_since)
+    monkeypatch.setattr(backfill, "SUBSCRIBED_WITHIN_S", 0.05)
+    monkeypatch.setattr(backfill, "ANSWERED_WITHIN_S", 0.05)
+    lanes = Lanes(1)
+    try:
+        yield Backfill(lanes, recorder.market, FeedAge(limit_s=5, hold_down_s=10)), lanes
+    finally:
+        slow.may_answer.set()
+        lanes.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_an_exchange_that_does_not_answer_holds_prices_back_for_a_moment_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recorder = Recorder(Side.LONG)
+    first, missed_peak, peak, touch = series([1_000, 1_090, 1_080, 1_030])
+    slow = Slow([missed_peak, peak, touch])
+    recorder.market.on_tick(first)
+    with reconnecting(recorder, slow, monkeypatch) as (filling, lanes):
+        filling.connected()
+        filling.subscribed()
+        recorder.market.on_tick(peak)
+        recorder.market.on_tick(touch)
+        assert not recorder.fired
+        await until(lambda: recorder.fired)
+        assert recorder.fired == [touch]
+        assert not any(lane.waiting for lane in (*lanes.acting, *lanes.readers.values()))
+
+
+async def test_what_was_missed_counts_when_the_answer_comes_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder(Side.LONG)
+    first, touch, recovered = series([1_000, 940, 1_010])
+    slow = Slow([touch, recovered])
+    recorder.market.on_tick(first)
+    with reconnecting(recorder, slow, monkeypatch) as (filling, _):
+        filling.connected()
+        filling.subscribed()
+        recorder.market.on_tick(recovered)
+        await until(lambda: not recorder.market.symbols[SYMBOL].behind)
+        assert not recorder.fired
+        slow.may_answer.set()
+        await until(lambda: recorder.fired)
+    assert recorder.fired == [touch]
+
+
+async def test_prices_before_a_late_acknowledgement_are_asked_for_once_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recorder = Recorder(Side.LONG)
+    first, quiet, touch, recovered = series([1_000, 1_005, 940, 1_010])
+    slow = Slow([quiet])
+    slow.may_answer.set()
+    recorder.market.on_tick(first)
+    with reconnecting(recorder, slow, monkeypatch) as (filling, _):
+        filling.connected()
+        await until(lambda: slow.asked and not recorder.market.symbols[SYMBOL].behind)
+        slow.answer = [quiet, touch, recovered]
+        recorder.market.on_tick(recovered)
+        filling.subscribed()
+        await until(lambda: recorder.fired)
+    assert recorder.fired == [touch]
+
+
+async def test_a_second_reconnect_asks_anew_and_releases_nothing_early(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recorder = Recorder(Side.LONG)
+    first, touch, recovered = series([1_000, 940, 1_010])
+    slow = Slow([touch, recovered])
+    recorder.market.on_tick(first)
+    with reconnecting(recorder, slow, monkeypatch) as (filling, _):
+        filling.connected()
+        filling.connected()
+        slow.may_answer.set()
+        filling.subscribed()
+        await until(lambda: recorder.fired)
+        assert slow.asked == 1
+    assert recorder.fired == [touch]
