@@ -1,4 +1,4 @@
-"""After a reconnect the past is asked for, and neither a slow answer nor a late acknowledgement blinds a stop."""
+"""After a reconnect the past is asked for; neither a slow answer nor a late acknowledgement blinds a stop."""
 
 import asyncio
 import threading
