@@ -21,7 +21,7 @@ $(STAMP): requirements-dev.txt pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: setup ## Watch both modalities do their job, start to finish (about 3 minutes)
+demo: setup ## Watch both modalities do their job, start to finish (about a minute, after the installation)
 	@$(BIN)/python manage.py demo
 
 run: setup ## Keep the whole system up against the simulator

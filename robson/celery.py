@@ -2,9 +2,10 @@
 
 import os
 import sys
+from typing import Any
 
 from celery import Celery
-from celery.signals import task_prerun
+from celery.signals import task_prerun, worker_init
 from django.db import close_old_connections
 from kombu import Queue
 
@@ -18,6 +19,12 @@ app.conf.task_queues = tuple(Queue(name, routing_key=name) for name in QUEUES)
 app.autodiscover_tasks()
 # Without it Celery closes the database connection around every task, and each exit opens one.
 app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
+
+
+@worker_init.connect
+def name_the_process(sender: Any, **_: object) -> None:
+    """Events and leases say which worker it was."""
+    os.environ.setdefault("ROBSON_PROCESS", str(sender.hostname).partition("@")[0])
 
 
 @task_prerun.connect

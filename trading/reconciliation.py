@@ -11,6 +11,7 @@ from trading.domain.episodes import is_dust
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import PositionState
 from trading.domain.reconcile import Closing, closed_by_others, missing_quantity
+from trading.domain.rounding import people
 from trading.domain.types import MarginPair
 from trading.execution import Desk
 from trading.models import Account, Fill, Position
@@ -45,7 +46,7 @@ def _compare(position: Position, pair: MarginPair, desk: Desk) -> None:
         if position.missing_since is not None:
             _note(position, EventKind.POSITION_FOUND, desk, missing_since=None)
     elif position.missing_since is None:
-        log.warning("%s: the exchange holds %s less than it should; looking again", position, missing)
+        log.warning("%s: the exchange holds %s less than it should; looking again", position, people(missing))
         _note(position, EventKind.POSITION_MISSING, desk, missing_since=desk.clock(), missing=missing)
     elif desk.clock() - position.missing_since >= GRACE:
         _explain(position, missing, desk)
@@ -59,7 +60,7 @@ def _explain(position: Position, missing: Decimal, desk: Desk) -> None:
     closing = closed_by_others(trades, position.slot.position_side, fills.known_order_ids(position.slot))
     rules = desk.exchange.symbol_rules(symbol)
     if closing is None or closing.quantity + rules.lot_step < missing:
-        log.critical("%s: %s are missing at the exchange and no trade tells why", position, missing)
+        log.critical("%s: %s are missing at the exchange and no trade tells why", position, people(missing))
         return
     left = position.quantity - missing
     if is_dust(left, rules, closing.price):
@@ -84,11 +85,11 @@ def _close(position: Position, closing: Closing, desk: Desk) -> None:
         )
         if closed:
             bus.publish(facts.closed(position))
-            log.warning("%s: closed outside Robson at %s", position, closing.price)
+            log.warning("%s: closed outside Robson at %s", position, people(closing.price))
 
 
 def _reduce(position: Position, left: Decimal, closing: Closing, desk: Desk) -> None:
-    log.warning("%s: reduced outside Robson from %s to %s", position, position.quantity, left)
+    log.warning("%s: reduced outside Robson from %s to %s", position, people(position.quantity), people(left))
     _note(
         position,
         EventKind.POSITION_REDUCED,

@@ -12,6 +12,7 @@ from django.db import transaction
 from trading import at_once, bus, execution, facts, fills, journal
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import PositionState
+from trading.domain.rounding import people
 from trading.domain.stops import StopKind, StopPolicy, stop_distance
 from trading.domain.trailing import TrailingStop, stop_for
 from trading.domain.types import Side
@@ -271,7 +272,7 @@ def _settle_entry(position: Position, intent: OrderIntent, base_asset: str, at: 
         binance_position_id=order_id,
     )
     bus.publish(facts.opened(position, order_id))
-    log.info("%s: entered %s at %s, stop %s", position, quantity, price, stop.stop)
+    log.info("%s: entered %s at %s, stop %s", position, *map(people, (quantity, price, stop.stop)))
     _exit_if_marked(position, at)
 
 
@@ -313,7 +314,7 @@ def _settle_exit(position: Position, intent: OrderIntent, base_asset: str, at: d
         closed_at=at,
     )
     bus.publish(facts.closed(position))
-    log.info("%s: closed at %s (%s), profit %s", position, price, reason, profit)
+    log.info("%s: closed at %s (%s), profit %s", position, people(price), reason, people(profit))
 
 
 def _profit(position: Position, exit_intent: OrderIntent, base_asset: str) -> Decimal | None:

@@ -5,10 +5,11 @@ import os
 import sys
 from pathlib import Path
 
+from robson import env
 from robson.local import locks, paths
 from robson.local.simulator import Simulator
 
-_VARIABLES = ("BINANCE_API_URL", "BINANCE_API_KEY", "ROBSON_LIVE")
+_VARIABLES = ("BINANCE_API_URL", "BINANCE_API_KEY")
 
 
 def announce(simulator: Simulator) -> None:
@@ -26,7 +27,8 @@ def adopt() -> None:
 
     Nothing is adopted from a run that has ended, and never when ROBSON_LIVE or a key is set.
     """
-    if any(os.environ.get(name) for name in _VARIABLES) or not _is_running():
+    live = env.flag("ROBSON_LIVE")
+    if live or any(os.environ.get(name) for name in _VARIABLES) or not _is_running():
         return
     try:
         simulator = Simulator(int(json.loads(_file().read_text(encoding="utf-8"))["port"]))

@@ -17,6 +17,7 @@ from trading.consumer.lanes import Lane, Lanes
 from trading.consumer.market import EntryWatch, StopWatch
 from trading.domain.crossover import Signal
 from trading.domain.lifecycle import LIVE_INTENT_STATES, PositionState
+from trading.domain.rounding import people
 from trading.domain.types import MarginPair, Tick
 from trading.exchange.errors import ExchangeError
 from trading.models import OrderIntent, Position
@@ -79,11 +80,11 @@ class Acting:
         position, reader = watch.position, self._lanes.readers[lane]
         try:
             intent = await asyncio.wrap_future(claimed)
-        except DatabaseError as error:
-            log.critical("%s: the database is away, trying again: %s", position, error)
+        except Exception as error:  # noqa: BLE001  # a stop fires once: whatever it was, see it through
+            _not_recorded(position, error)
             await asyncio.sleep(RETRY_S)
             intent = await self._until_recorded(position, lane, lambda: _exit_now(watch, tick, reader))
-        log.info("%s: stop %s touched at %s", position, watch.stop.stop, tick.price)
+        log.info("%s: stop %s touched at %s", position, people(watch.stop.stop), people(tick.price))
         metrics.EXIT_SECONDS.labels(owner="core").observe(time.perf_counter() - started)
         while intent is None and position.state == PositionState.ACTIVE:
             # Another exit is live in the slot. A touched stop stays touched, whatever the price does next.
@@ -91,7 +92,8 @@ class Acting:
             intent = await self._until_recorded(position, lane, lambda: _exit_now(watch, tick, reader))
         if intent is not None and intent.state in LIVE_INTENT_STATES:
             await self._back_up(intent)
-            await self._pursue(position, lane)
+        # Without an intent in hand, too: one may have been committed by a claim whose answer was lost.
+        await self._pursue(position, lane)
 
     async def _enter(self, position: Position, signal: Signal) -> None:
         lane = self._lanes.freest()
@@ -126,13 +128,23 @@ class Acting:
             await asyncio.sleep(max((due - gateway.utc_now()).total_seconds(), 0.01))
 
     async def _until_recorded(self, position: Position, lane: Lane, work: Callable[[], Result]) -> Result:
-        """Nothing is sent without a record: while the database is away this tries again, and says so."""
+        """Nothing is sent without a record: while the database is away this tries again, and says so.
+
+        So it does after an error that nobody expected: nobody else watches a stop that has fired.
+        """
         while True:
             try:
                 return await lane.run(work)
-            except DatabaseError as error:
-                log.critical("%s: the database is away, trying again: %s", position, error)
+            except Exception as error:  # noqa: BLE001  # see above
+                _not_recorded(position, error)
                 await asyncio.sleep(RETRY_S)
+
+
+def _not_recorded(position: Position, error: Exception) -> None:
+    if isinstance(error, DatabaseError):
+        log.critical("%s: the database is away, trying again: %s", position, error)
+    else:
+        log.critical("%s: an error nobody expected, trying again", position, exc_info=error)
 
 
 def _continue(position: Position) -> datetime | None:

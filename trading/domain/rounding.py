@@ -63,6 +63,11 @@ def to_wire(value: Decimal) -> str:
     return "0" if text == "-0" else text
 
 
+def people(value: Decimal | None) -> str:
+    """A number in a line for people: up to 8 decimals, no trailing zeros; `unknown` for none."""
+    return "unknown" if value is None else to_wire(round(value, 8))
+
+
 def _divided(value: Decimal, step: Decimal) -> tuple[Decimal, Decimal]:
     _require_finite(value)
     _require_finite(step)

@@ -68,8 +68,10 @@ class Command(BaseCommand):
     def _run(self, options: dict[str, Any]) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         _ensure_admin()
-        # The Safety Net watches from the start, whether or not anything is ever armed.
-        Account.objects.get_or_create(name=DEFAULT_ACCOUNT)
+        # The Safety Net watches from the start, whether or not anything is ever armed. An owner who has named
+        # his account otherwise must not get a second one with the same keys.
+        if not Account.objects.exists():
+            Account.objects.create(name=DEFAULT_ACCOUNT)
         addresses = self._choose_addresses(options)
         supervisor = Supervisor(_environment(addresses), self._say)
         try:
