@@ -43,7 +43,10 @@ def poll_when_late(watching_since: datetime) -> None:
         late_s = _silence_s(account, watching_since)
         if late_s > MISSED_POLLS * settings.POLL_INTERVAL_S:
             log.critical("%s: no poll has run for %.0f s, the consumer runs it", account, late_s)
-            poll.poll(account, gateway.desk_for(account))
+            try:
+                poll.poll(account, gateway.desk_for(account))
+            except gateway.MissingCredentials as error:
+                log.critical("%s: cannot be polled, the other accounts are: %s", account, error)
 
 
 def _silence_s(account: Account, watching_since: datetime) -> float:

@@ -7,6 +7,7 @@ from pytest_django.fixtures import Settings
 
 from robson import watchdogs
 from safetynet.models import PollState
+from tests import factories
 from tests.trading.world import SYMBOL, World, world
 from trading import gateway, watchdog
 from trading.domain.lifecycle import PositionState
@@ -104,3 +105,9 @@ def test_the_consumer_leaves_the_poll_alone_while_it_runs_on_time(world: World, 
 def test_a_consumer_that_has_just_started_gives_the_poll_its_time(world: World) -> None:
     watchdogs.poll_when_late(gateway.utc_now())
     assert not PollState.objects.exists()
+
+
+def test_an_account_without_credentials_does_not_keep_the_others_from_their_poll(world: World) -> None:
+    factories.account("a-first", api_key_env="NOT_SET_ANYWHERE")
+    watchdogs.poll_when_late(gateway.utc_now() - timedelta(seconds=60))
+    assert PollState.objects.get(account=world.account).polls == 1

@@ -210,3 +210,12 @@ def test_missing_candle_takes_the_watch_off_until_it_is_loaded_again() -> None:
     assert heard.gaps == [watch]
     heard.market.on_candle(candle(4, 150))
     assert heard.signals == []
+
+
+def test_a_stop_that_is_loaded_again_takes_the_place_of_the_old_one() -> None:
+    heard = Heard()
+    heard.add_stop(StopWatch(position()))
+    heard.tell(90)
+    heard.add_stop(StopWatch(position()))
+    heard.tell(90, since_ms=10)
+    assert heard.stops == [(1, Decimal(90)), (1, Decimal(90))]

@@ -152,6 +152,8 @@ class Market:
     def add_stop(self, watch: StopWatch, replayed: Iterable[Tick] = ()) -> None:
         """Begin to watch: what happened meanwhile, and what came in while that was asked, by their time."""
         state = self.symbols[watch.position.slot.symbol]
+        if watch.key in state.stops:
+            state.forget(state.stops[watch.key])
         state.stops[watch.key] = watch
         for tick in sorted([*replayed, *state.held_back], key=attrgetter("time_ms")):
             step = on_price(watch.stop, tick.price, tick.time_ms)

@@ -166,7 +166,9 @@ class Consumer:
                     return await load(position)
                 except (ExchangeError, DatabaseError) as error:
                     log.error("%s: cannot be watched yet, trying again: %s", position, error)
-                    await asyncio.sleep(SYNC_S)
+                except Exception:  # the heartbeat goes on: nobody else would watch it
+                    log.critical("%s: cannot be watched, trying again", position, exc_info=True)
+                await asyncio.sleep(SYNC_S)
         finally:
             self.market.loaded(position.slot.symbol)
 
@@ -190,7 +192,10 @@ class Consumer:
     async def reconcile(self) -> None:
         """At the start, whenever the exchange is connected to again, and now and then."""
         for account in await self.lanes.others.run(queries.active_accounts):
-            await self.lanes.others.run(partial(_reconcile, account))
+            try:
+                await self.lanes.others.run(partial(_reconcile, account))
+            except (ExchangeError, gateway.MissingCredentials) as error:
+                log.error("%s was not reconciled; nothing was changed: %s", account, error)
         self.wake()
 
     async def beat(self) -> None:
