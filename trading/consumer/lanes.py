@@ -39,7 +39,7 @@ class Lane:
 
     def close(self) -> None:
         """Wait for the work under way: an exit that has begun is finished."""
-        self._pool.submit(connection.close)
+        self._pool.submit(_close_connection)
         self._pool.shutdown(wait=True)
 
     def _done(self, _future: object) -> None:
@@ -82,6 +82,11 @@ def _with_usable_connection(work: Callable[[], Result]) -> Result:
         # Whatever broke it: the next piece of work begins on a new connection.
         connection.close()
         raise
+
+
+def _close_connection() -> None:
+    # Which connection that is depends on the thread that asks for it: here it is the lane's.
+    connection.close()
 
 
 def _warm() -> None:
