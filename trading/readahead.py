@@ -1,5 +1,6 @@
 """Reads an exit's balance while its claim is committed, in a thread with a connection of its own."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -12,12 +13,12 @@ from trading.planning import pair_of
 
 def begin(account: Account, symbol: str) -> Callable[[], MarginPair]:
     """Start to read the pair and the symbol's rules. The answer waits; it may raise ExchangeError."""
-    return _reader().submit(_read, account, symbol).result
+    return _reader(os.getpid()).submit(_read, account, symbol).result
 
 
 @cache
-def _reader() -> ThreadPoolExecutor:
-    # Made when first needed, so that every worker process has its own after its fork.
+def _reader(_process: int) -> ThreadPoolExecutor:
+    # One that came with a fork has no thread: whoever asked it would wait for ever.
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="readahead")
 
 
