@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from celery import current_app
+from django.db.models import Exists, OuterRef
 from kombu.exceptions import OperationalError
 
 from safetynet import exclusions, guarding
 from safetynet.models import Exemption, GuardedPosition
 from safetynet.observing import in_force
-from trading import execution, journal, queries, readahead
+from trading import execution, gateway, journal, queries, readahead
 from trading.domain.lifecycle import GuardState
 from trading.domain.rounding import to_wire
 from trading.domain.types import Venue
@@ -45,16 +46,21 @@ def ask(guard_id: int) -> bool:
     return True
 
 
-def exit_guard(guard_id: int, desk: Desk) -> None:
+def exit_guard(guard_id: int, desk: Desk | None = None) -> None:
     """Exit a guarded position whose stop has been touched, whatever the price has done since.
 
     Does nothing unless the guard is Guarding with a touched stop: safe to call twice, and at once. The
     database decides, under the slot's lock: a position that is Core's is released instead. Beside a position
     of Core's only the surplus is traded, and never more than is really there beside it (`trading.planning`).
+    Without a `desk` it works with this thread's own connection to the account.
     """
-    guard = GuardedPosition.objects.select_related("slot__account").get(pk=guard_id)
+    guard, exempt = _guard(guard_id)
     if guard.state != GuardState.GUARDING or guard.touched_price is None:
         return
+    if exempt:
+        log.warning("Safety Net: %s is exempted: no exit", guard)
+        return
+    desk = desk or gateway.desk_for(guard.slot.account)
     read_pair = readahead.begin(guard.slot.account, guard.slot.symbol)
     hint = exclusions.contains(guard.slot.key)
     log.info("Safety Net: exit of %s: Redis says %s", guard, _SAYS[hint])
@@ -90,6 +96,14 @@ def settle(intent: OrderIntent, base_asset: str, at: datetime) -> None:
     log.warning("Safety Net: %s closed at %s (%s)", guard.slot, price and to_wire(price), reason)
 
 
+def _guard(guard_id: int) -> tuple[GuardedPosition, bool]:
+    """The guard, and whether the owner has exempted its slot, in one question."""
+    exempt = Exemption.objects.filter(in_force(gateway.utc_now()), slot=OuterRef("slot"))
+    guards = GuardedPosition.objects.select_related("slot__account").annotate(exempt=Exists(exempt))
+    guard = guards.get(pk=guard_id)
+    return guard, bool(vars(guard)["exempt"])
+
+
 def _decide(guard: GuardedPosition, desk: Desk) -> _Verdict:
     """Everything that must not change between the question and the claim, in one transaction."""
     at = desk.clock()
@@ -100,9 +114,6 @@ def _decide(guard: GuardedPosition, desk: Desk) -> _Verdict:
     if core is not None and core.pk != guard.beside_position_id:
         guarding.release(guard, core.pk, at)
         return _Verdict(owned=True)
-    if Exemption.objects.filter(in_force(at), slot=slot).exists():
-        log.warning("Safety Net: %s is exempted: no exit", guard)
-        return _Verdict(owned=core is not None)
     return _Verdict(owned=core is not None, attempt=_claim(guard, slot, desk))
 
 

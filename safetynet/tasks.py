@@ -9,7 +9,6 @@ from django.db import Error as DatabaseError
 from django.db import connections
 
 from safetynet import exclusions, services
-from safetynet.models import GuardedPosition
 from trading import gateway, queries
 
 log = logging.getLogger(__name__)
@@ -34,8 +33,7 @@ def poll_all() -> None:
 @shared_task(name="safetynet.exit_guard", acks_late=True)
 def exit_guard(guard_id: int) -> None:
     """Exit one guarded position; a second delivery finds it taken, and does nothing."""
-    guard = GuardedPosition.objects.select_related("slot__account").get(pk=guard_id)
-    services.exit_guard(guard_id, gateway.desk_for(guard.slot.account))
+    services.exit_guard(guard_id)
 
 
 @worker_ready.connect

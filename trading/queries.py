@@ -42,7 +42,8 @@ def find_active_by_symbol_and_side(
 ) -> Position | None:
     """Core's position in this slot if it is Entering, Active or Exiting. Layer 1 of the coordination."""
     return (
-        Position.objects.select_related("slot__account")
+        # Every safety exit waits for this: no more columns than ownership is about.
+        Position.objects.only("slot_id", "state", "quantity", "exit_quantity")
         .filter(
             slot__account=account,
             slot__venue=venue,
