@@ -92,6 +92,12 @@ def act(work: Work, situation: Situation, decision: Decision) -> None:
             _enforce(work, situation, guard)
 
 
+def is_touched(work: Work, situation: Situation) -> bool:
+    """Whether the slot is guarded and its price has reached the stop."""
+    guard = work.guards.get(situation.slot)
+    return guard is not None and bool(touch(situation, observing.view(guard)))
+
+
 def save_seen(work: Work) -> None:
     """Mark all guards that were seen, in one statement."""
     GuardedPosition.objects.bulk_update(work.seen, ["last_price", "last_seen_at"])

@@ -71,7 +71,7 @@ def exit_guard(guard_id: int, desk: Desk | None = None) -> None:
         log.warning("Safety Net: exit of %s waits: %s", guard, busy)
         return
     if verdict.attempt is not None:
-        execution.run_attempt(verdict.attempt, desk, read_pair)
+        execution.run_attempt(verdict.attempt, desk, read_pair, alone=not verdict.owned)
         execution.execute(verdict.attempt.intent_id, desk)
         execution.reserve()
     if hint is not None and hint != verdict.owned:

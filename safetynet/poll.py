@@ -61,19 +61,20 @@ def _attempt(account: Account, desk: Desk, turn: Lease, report: PollReport) -> d
 
 def _run(account: Account, desk: Desk, turn: Lease, report: PollReport) -> dict[str, str]:
     sight = observing.observe(account, desk)
-    if sight.core is not None:
-        exclusions.rebuild(account.name, sight.core)
     slots = observing.situations(sight, account.name, turn.dismissed)
     known = {situation.slot.symbol: situation.balances for situation in slots if situation.dismissed}
     work = acting.Work(account, desk, turn, sight, report, dismissed=known)
     report.found = sum(situation.held > 0 for situation in slots)
     judged = [(situation, decision) for situation in slots for decision in judge(situation)]
-    # Exits that are due do not wait for positions that need a look.
+    # Exits that are due wait neither for positions that need a look nor for those that are well.
+    judged.sort(key=lambda pair: not acting.is_touched(work, pair[0]))
     for looking in (False, True):
         for situation, decision in judged:
             if isinstance(decision, Look) is looking:
                 acting.act(work, situation, decision)
         _exit_here(work)
+    if sight.core is not None:
+        exclusions.rebuild(account.name, sight.core)
     acting.save_seen(work)
     return work.dismissed
 

@@ -94,13 +94,16 @@ def due_at(intent_id: int) -> datetime | None:
     return max(filter(None, due)) if due else None
 
 
-def run_attempt(attempt: OrderAttempt, desk: Desk, read_pair: PairReader | None = None) -> None:
+def run_attempt(
+    attempt: OrderAttempt, desk: Desk, read_pair: PairReader | None = None, *, alone: bool = False
+) -> None:
     """Send or look up one attempt that this executor holds, and record what came of it.
 
-    `read_pair` gives the exchange's holding if the caller has a read of it under way.
+    `read_pair` gives the exchange's holding if the caller has a read of it under way. `alone`:
+    it has just seen, under the slot's lock, that Core owns nothing there.
     """
     looking = attempt.intent.state == IntentState.UNKNOWN
-    report = _look_up(attempt, desk) if looking else _send(attempt, desk, read_pair)
+    report = _look_up(attempt, desk) if looking else _send(attempt, desk, read_pair, alone)
     if report is None:
         return
     try:
@@ -110,10 +113,10 @@ def run_attempt(attempt: OrderAttempt, desk: Desk, read_pair: PairReader | None 
         recording.unknown(attempt, error, at=desk.clock())
 
 
-def _send(attempt: OrderAttempt, desk: Desk, read_pair: PairReader | None) -> OrderReport | None:
+def _send(attempt: OrderAttempt, desk: Desk, read_pair: PairReader | None, alone: bool) -> OrderReport | None:
     """The exchange's answer to the order; None when there is none, and what came of it is recorded."""
     try:
-        if not _plan(attempt, desk, read_pair):
+        if not _plan(attempt, desk, read_pair, alone):
             return None
     except ExchangeError as error:
         recording.not_executed(attempt, error, at=desk.clock())
@@ -130,14 +133,14 @@ def _send(attempt: OrderAttempt, desk: Desk, read_pair: PairReader | None) -> Or
     return None
 
 
-def _plan(attempt: OrderAttempt, desk: Desk, read_pair: PairReader | None) -> bool:
+def _plan(attempt: OrderAttempt, desk: Desk, read_pair: PairReader | None, alone: bool) -> bool:
     """Decide the attempt's quantity. False when there is nothing to send, which is recorded."""
     intent = attempt.intent
     attempt.quantity = intent.quantity
     if not intent.is_exit:
         _refuse_late_entry(intent, desk.clock())
         return True
-    plan = planning.plan(intent, desk.exchange, read_pair)
+    plan = planning.plan(intent, desk.exchange, read_pair, alone=alone)
     attempt.quantity = plan.quantity
     if plan.verdict is Verdict.SEND:
         return True

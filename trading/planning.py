@@ -32,6 +32,7 @@ def plan(
     read_pair: PairReader | None = None,
     *,
     just_closed: Decimal = ZERO,
+    alone: bool = False,
 ) -> ExitPlan:
     """The next order of an exit; `just_closed` (base) is executed and not recorded. Raises ExchangeError."""
     symbol = intent.slot.symbol
@@ -41,7 +42,7 @@ def plan(
     closed = fills.closed_quantity(intent, rules.base_asset) if intent.attempts_made > 1 else ZERO
     closed += just_closed
     remaining = intent.quantity - closed
-    if intent.owner == Owner.SAFETY_NET:
+    if intent.owner == Owner.SAFETY_NET and not alone:
         remaining = _beside_core(remaining, intent.slot, pair)
     return plan_exit(
         intent.slot.position_side,
