@@ -6,7 +6,7 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_ready
 from django.db import Error as DatabaseError
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 
 from safetynet import exclusions, services
 from trading import gateway, queries
@@ -33,7 +33,13 @@ def poll_all() -> None:
 @shared_task(name="safetynet.exit_guard", acks_late=True)
 def exit_guard(guard_id: int) -> None:
     """Exit one guarded position; a second delivery finds it taken, and does nothing."""
-    services.exit_guard(guard_id)
+    try:
+        services.exit_guard(guard_id)
+    except (InterfaceError, OperationalError):
+        # A connection that broke since the last task: the exit does not wait for the next poll.
+        log.exception("Safety Net: the exit of guard #%s on a new connection to the database", guard_id)
+        connections.close_all()
+        services.exit_guard(guard_id)
 
 
 @worker_ready.connect
