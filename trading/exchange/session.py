@@ -66,7 +66,7 @@ class Session:
             f"{url}?{params}" if params else url,
             body=data,
             headers={**self.headers, **headers},
-            timeout=urllib3.Timeout(*timeout),
+            timeout=urllib3.Timeout(connect=timeout[0], read=timeout[1]),
             retries=False,
             redirect=False,
         )
