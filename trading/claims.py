@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
+import psycopg
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -19,6 +20,8 @@ from trading.models import Event, OrderAttempt, OrderIntent, Position, Slot
 from trading.models.intent import Owner, Purpose
 
 SENT = check_transition(IntentState.PENDING, IntentState.SENDING)
+# The constraints that allow one live order of a purpose per slot.
+ONE_LIVE = {Purpose.ENTRY: "one_live_entry_per_slot", Purpose.EXIT: "one_live_exit_per_slot"}
 
 
 class SlotBusy(Exception):
@@ -110,8 +113,16 @@ def _insert(intent: OrderIntent) -> None:
     try:
         intent.save(force_insert=True)
     except IntegrityError as error:
-        raise SlotBusy(f"{intent.slot}: an {intent.purpose} is already under way") from error
+        busy_or_raise(error, intent)
     journal.append(EventKind.INTENT_CLAIMED, intent, at=intent.created_at, **_claimed(intent))
+
+
+def busy_or_raise(error: IntegrityError, intent: OrderIntent) -> NoReturn:
+    """Raises SlotBusy if the database refused the intent for a live one of the same purpose, else `error`."""
+    refused_by = error.__cause__.diag.constraint_name if isinstance(error.__cause__, psycopg.Error) else None
+    if refused_by == ONE_LIVE[Purpose(intent.purpose)]:
+        raise SlotBusy(f"{intent.slot}: an {intent.purpose} is already under way") from error
+    raise error
 
 
 def _claimed(intent: OrderIntent) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connections, transaction
+from django.db import IntegrityError, connections, transaction
 
 from tests import factories
 from tests.trading.world import World, fresh
@@ -63,6 +63,23 @@ def test_slot_is_free_again_once_the_exit_is_settled(world: World) -> None:
     position = factories.core_position(state=PositionState.EXITING)
     factories.intent(position.slot, state=IntentState.DONE, position=position)
     assert claim(world, position).pk
+
+
+@pytest.mark.parametrize("purpose", list(Purpose))
+def test_what_the_database_refuses_for_another_reason_is_not_called_busy(
+    world: World, purpose: Purpose
+) -> None:
+    position = factories.core_position(state=PositionState.EXITING)
+    with pytest.raises(IntegrityError, match="intent_trades_something"):
+        claim(world, position, purpose=purpose, quantity=Decimal(0))
+    assert not OrderIntent.objects.exists()
+
+
+def test_second_live_entry_of_a_slot_is_refused(world: World) -> None:
+    position = factories.core_position(state=PositionState.ENTERING)
+    claim(world, position, purpose=Purpose.ENTRY, quantity=Decimal(1))
+    with pytest.raises(execution.SlotBusy, match="an entry is already under way"):
+        claim(world, position, purpose=Purpose.ENTRY, quantity=Decimal(1))
 
 
 def test_other_side_of_the_symbol_is_another_slot(world: World) -> None:
