@@ -17,7 +17,6 @@ EXPECTED: tuple[type[Exception], ...] = (
     NotPossible,
     ArmRefused,
     DisarmRefused,
-    MissingCredentials,
     MixedHosts,
     BadEndpoint,
     ExchangeError,
@@ -28,7 +27,7 @@ EXPECTED: tuple[type[Exception], ...] = (
 
 def explain(error: Exception) -> str:
     """One sentence for what happened and one for what to do about it."""
-    if isinstance(error, ExchangeError):
+    if isinstance(error, ExchangeError) and not isinstance(error, MissingCredentials):
         return _exchange(error)
     if isinstance(error, DatabaseError):
         return _database(error)

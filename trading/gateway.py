@@ -12,6 +12,7 @@ from django.db import connection
 from trading import journal, metrics
 from trading.exchange.calls import CallReport, CallSettings
 from trading.exchange.endpoints import Endpoints, check_mix
+from trading.exchange.errors import StopAndPage
 from trading.exchange.http import Timeouts
 from trading.exchange.rest import BinanceMargin
 from trading.exchange.rules_cache import RulesCache
@@ -20,6 +21,8 @@ from trading.models import Account
 
 log = logging.getLogger(__name__)
 
+KEYS_AGAIN_S = 2.0
+
 _local = threading.local()
 
 
@@ -27,8 +30,14 @@ class CallInTransaction(RuntimeError):
     """An exchange call was about to be made while a database transaction was open."""
 
 
-class MissingCredentials(Exception):
-    """The account's API key or secret is not in the environment; the text names the variables."""
+class MissingCredentials(StopAndPage):
+    """The account's API key or secret is not in the environment; the text names the variables.
+
+    Nothing was sent. Another process may have the keys: an order waits no longer than for the next sweep.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, after_s=KEYS_AGAIN_S)
 
 
 def endpoints() -> Endpoints:

@@ -16,7 +16,7 @@ from trading.domain.events import EventKind
 from trading.domain.exits import ExitPlan, Verdict
 from trading.domain.lifecycle import IntentState
 from trading.domain.types import OrderReport
-from trading.exchange.errors import ExchangeError, NotSent
+from trading.exchange.errors import ExchangeError, NotSent, StopAndPage
 from trading.models import OrderAttempt, OrderIntent
 from trading.models.intent import AttemptStatus, Owner
 from trading.reactions import CLOCK_SKEW, backoff_s, is_panic, retry_delay_s
@@ -81,7 +81,8 @@ def not_executed(attempt: OrderAttempt, error: ExchangeError, *, at: datetime) -
         _close_attempt(attempt, at, error.message, error.code)
         failures = intent.refusals + 1
         if intent.is_exit or _entry_may_retry(error, failures):
-            _try_again(intent, at, str(error), retry_delay_s(error, failures))
+            page = isinstance(error, StopAndPage)
+            _try_again(intent, at, str(error), retry_delay_s(error, failures), page=page)
         else:
             _end(intent, IntentState.REFUSED, "", at, last_error=str(error)[:255])
 
@@ -188,10 +189,15 @@ def _totals(intent: OrderIntent) -> dict[str, Any]:
     return {"executed_quantity": quantity, "executed_quote": quote}
 
 
-def _try_again(intent: OrderIntent, at: datetime, why: str, delay_s: float | None = None) -> None:
-    """Count a failure, say so, and postpone the next attempt: by `delay_s`, or longer each time."""
+def _try_again(
+    intent: OrderIntent, at: datetime, why: str, delay_s: float | None = None, *, page: bool = False
+) -> None:
+    """Count a failure, say so, and postpone the next attempt: by `delay_s`, or longer each time.
+
+    `page`: only a person can end it, so the first failure is as loud as a later one.
+    """
     failures = intent.refusals + 1
-    _alarm(intent, failures, why)
+    _alarm(intent, failures, why, page=page)
     due = at + timedelta(seconds=backoff_s(failures) if delay_s is None else delay_s)
     _postpone(intent, at, due, {"error": why}, refusals=failures, last_error=why[:255], **_totals(intent))
 
@@ -239,6 +245,6 @@ def _entry_may_retry(error: ExchangeError, failures: int) -> bool:
     return failures < ENTRY_TRIES and (isinstance(error, NotSent) or error.code == CLOCK_SKEW)
 
 
-def _alarm(intent: OrderIntent, failures: int, why: str) -> None:
-    level = logging.CRITICAL if is_panic(failures) else logging.WARNING
+def _alarm(intent: OrderIntent, failures: int, why: str, *, page: bool = False) -> None:
+    level = logging.CRITICAL if page or is_panic(failures) else logging.WARNING
     log.log(level, "%s failed %s times in a row, trying again: %s", intent, failures, why)

@@ -32,7 +32,13 @@ def execute_intent(intent_id: int) -> None:
     Only who had it in hand comes back: else each delivery would add one to every later round.
     """
     intent = OrderIntent.objects.select_related("slot__account").get(pk=intent_id)
-    had_it = execution.work(intent_id, gateway.desk_for(intent.slot.account))
+    try:
+        desk = gateway.desk_for(intent.slot.account)
+    except gateway.MissingCredentials as error:
+        # Nothing is claimed: whoever has the keys finds it at the next sweep.
+        log.critical("%s is not executed by this worker: %s", intent, error)
+        return
+    had_it = execution.work(intent_id, desk)
     due = execution.due_at(intent_id) if had_it else None
     if due is not None:
         execute_intent.apply_async((intent_id,), eta=due, expires=due + timedelta(minutes=1))
@@ -53,7 +59,7 @@ def reconcile() -> None:
     for account in queries.active_accounts():
         try:
             reconciliation.reconcile(account, gateway.desk_for(account))
-        except (ExchangeError, gateway.MissingCredentials):
+        except ExchangeError:
             log.exception("%s was not reconciled; nothing was changed", account)
 
 

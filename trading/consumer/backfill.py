@@ -31,7 +31,6 @@ QUESTIONS_PER_CHECK = 5
 # From a new connection to prices that count: for the acknowledgement, then for the answers.
 SUBSCRIBED_WITHIN_S = 1.0
 ANSWERED_WITHIN_S = 1.0
-TROUBLE = (ExchangeError, DatabaseError, gateway.MissingCredentials)
 
 
 class Backfill:
@@ -139,7 +138,7 @@ class Backfill:
         side = next((watch.position.slot.position_side for watch in state.stops.values()), Side.LONG)
         try:
             return await lane.run(lambda: _prices_since(symbol, side, since_ms))
-        except TROUBLE as error:
+        except (ExchangeError, DatabaseError) as error:
             log.error("%s: prices over REST failed: %s", symbol, error)
             return []
 

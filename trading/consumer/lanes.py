@@ -94,5 +94,5 @@ def _warm() -> None:
         for account in queries.active_accounts():
             gateway.exchange_for(account).sync_clock()
         services.warm()
-    except (DatabaseError, ExchangeError, gateway.MissingCredentials) as error:
+    except (DatabaseError, ExchangeError) as error:
         log.warning("a lane could not be kept warm: %s", error)

@@ -194,7 +194,7 @@ class Consumer:
         for account in await self.lanes.others.run(queries.active_accounts):
             try:
                 await self.lanes.others.run(partial(_reconcile, account))
-            except (ExchangeError, gateway.MissingCredentials) as error:
+            except ExchangeError as error:
                 log.error("%s was not reconciled; nothing was changed: %s", account, error)
         self.wake()
 
@@ -216,7 +216,7 @@ class Consumer:
         while True:
             try:
                 await job()
-            except (DatabaseError, ExchangeError, gateway.MissingCredentials) as error:
+            except (DatabaseError, ExchangeError) as error:
                 log.error("%s failed, trying again: %s", getattr(job, "__name__", job), error)
             await _pause(seconds, wake)
 

@@ -11,6 +11,8 @@ class ExchangeError(Exception):
         self.http_status = http_status
 
     def __str__(self) -> str:
+        if not (self.code or self.http_status):
+            return self.message
         return f"{self.message} (code {self.code}, http {self.http_status})"
 
 
