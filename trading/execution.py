@@ -35,7 +35,7 @@ from trading.domain.exits import ExitPlan, Verdict
 from trading.domain.lifecycle import LIVE_INTENT_STATES, IntentState
 from trading.domain.types import MarketOrder, OrderReport, OrderSide
 from trading.exchange.errors import ExchangeError, OutcomeUnknown, Refused
-from trading.models import OrderAttempt, OrderIntent, Slot
+from trading.models import Account, OrderAttempt, OrderIntent, Slot
 from trading.models.intent import Owner, Purpose
 from trading.planning import PairReader
 from trading.reactions import CLOCK_SKEW
@@ -153,7 +153,8 @@ def _plan(attempt: OrderAttempt, desk: Desk, read_pair: PairReader | None, alone
 
 def _refuse_late_entry(intent: OrderIntent, now: datetime) -> None:
     """An entry that was held up is not made up for: its price and its size are those of another moment."""
-    if intent.slot.account.entries_paused:
+    # As the database has it now: the row in hand is from before the claim.
+    if Account.objects.filter(pk=intent.slot.account_id, entries_paused=True).exists():
         raise Refused("entries are paused: nothing was sent")
     if now - intent.created_at > timedelta(seconds=settings.INTENT_LEASE_S):
         raise Refused("the signal is too old by now: nothing was sent")

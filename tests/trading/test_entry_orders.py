@@ -174,6 +174,17 @@ def test_entry_that_was_held_up_is_not_sent_once_entries_are_paused(world: World
     assert "paused" in position.note
 
 
+def test_pause_between_the_claim_of_an_entry_and_its_order_is_respected(world: World) -> None:
+    position, intent = held_up(world)
+    attempt = execution.take(intent.pk, world.desk)
+    assert attempt is not None
+    Account.objects.update(entries_paused=True)
+    execution.run_attempt(attempt, world.desk)
+    position.refresh_from_db()
+    assert (position.state, world.orders()) == ("cancelled", [])
+    assert "paused" in position.note
+
+
 def test_partly_filled_entry_is_what_was_filled_and_not_topped_up(world: World) -> None:
     position = world.armed()
     world.control.fault("partial_fill", ratio="0.5", count=1)
