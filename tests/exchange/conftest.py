@@ -40,11 +40,9 @@ def connect(stub: Stub, calls: list[str], reports: list[CallReport]) -> Iterator
             url: str = stub.url,
             clock: Callable[[], float] = lambda: NOW_S,
             read_timeout: float = 5.0,
-            query_share: float = 0.8,
         ) -> BinanceMargin:
             settings = CallSettings(
                 timeouts=Timeouts(connect=1.0, read=read_timeout),
-                query_share=query_share,
                 clock=clock,
                 before_call=calls.append,
                 after_call=reports.append,

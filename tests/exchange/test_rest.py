@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.exchange.factories import (
     symbol_info,
 )
 from tests.exchange.stub import Answer, Seen, Stub, hangs_up, says, says_text
-from trading.exchange.calls import CallSettings
+from trading.exchange.calls import CallSettings, whole_budget
 from trading.exchange.endpoints import Endpoints
 from trading.exchange.errors import BadAnswer, OutcomeUnknown, Refused, RetryLater, StopAndPage
 from trading.exchange.port import Exchange
@@ -386,13 +387,27 @@ def test_queries_leave_a_share_of_the_budget_and_orders_use_it(client: BinanceMa
     assert [seen.method for seen in stub.seen] == ["GET", "POST", "POST"]
 
 
-def test_a_client_that_executes_exits_may_use_the_whole_budget(connect: Connect, stub: Stub) -> None:
-    stub.will(says(account(), headers={"X-SAPI-USED-IP-WEIGHT-1M": "11000"}), says(account()))
-    client = connect(query_share=1.0)
+def test_a_query_for_an_order_may_use_the_whole_budget_and_no_more(client: BinanceMargin, stub: Stub) -> None:
+    most, all_of_it = ({"X-SAPI-USED-IP-WEIGHT-1M": used} for used in ("11000", "12000"))
+    stub.will(says(account(), headers=most), says(account(), headers=all_of_it))
 
     client.margin_pairs()
+    with whole_budget():
+        assert client.margin_pairs() == {}
+        with pytest.raises(RetryLater):
+            client.margin_pairs()
 
-    assert client.margin_pairs() == {}
+    assert len(stub.seen) == 2
+
+
+def test_the_reserve_is_one_thread_s_and_ends_with_its_block(client: BinanceMargin, stub: Stub) -> None:
+    stub.will(says(account(), headers={"X-SAPI-USED-IP-WEIGHT-1M": "11000"}))
+    client.margin_pairs()
+
+    with whole_budget(), ThreadPoolExecutor(1) as other, pytest.raises(RetryLater):
+        other.submit(client.margin_pairs).result()
+    with pytest.raises(RetryLater):
+        client.margin_pairs()
 
 
 def test_a_repayment_is_sent_once_in_plain_numbers(client: BinanceMargin, stub: Stub) -> None:

@@ -1,7 +1,9 @@
 """One network call: announced before, reported after, within the budget, signed again on a wrong clock."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +12,13 @@ from trading.exchange.endpoints import Endpoints
 from trading.exchange.errors import ExchangeError, Refused, RetryLater, StopAndPage
 from trading.exchange.http import BinanceHttp, Timeouts
 
+# The rest of the request budget is for exits.
+QUERY_SHARE = 0.8
+
 _WRONG_CLOCK = -1021
 _TOO_MANY_ORDERS = -1015
+
+_share: ContextVar[float] = ContextVar("share", default=QUERY_SHARE)
 
 # Weight is counted per endpoint, so a query needs to know its own before it is asked.
 PATHS: Mapping[str, str] = {
@@ -45,15 +52,24 @@ class CallSettings:
     """How calls are made.
 
     `clock` is the local time in seconds since the epoch. `recv_window_ms` applies to everything but orders,
-    which bring their own. Queries stop at `query_share` of the request budget; exits want 1.0.
+    which bring their own.
     """
 
     timeouts: Timeouts = field(default_factory=Timeouts)
     recv_window_ms: int = 5_000
-    query_share: float = 0.8
     clock: Callable[[], float] = time.time
     before_call: Callable[[str], None] = lambda _name: None
     after_call: Callable[[CallReport], None] = lambda _report: None
+
+
+@contextmanager
+def whole_budget() -> Iterator[None]:
+    """What this thread asks in here concerns an order: it may use the last of the request budget too."""
+    before = _share.set(1.0)
+    try:
+        yield
+    finally:
+        _share.reset(before)
 
 
 class Caller:
@@ -89,10 +105,13 @@ class Caller:
             self._report(name, time.perf_counter() - started, error)
 
     def query(self, name: str, send: Callable[..., Any], **params: Any) -> Any:
-        """A call that changes nothing. Raises `RetryLater` unasked when its share of the budget is spent."""
-        wait_s = self._budget.wait_s(PATHS[name], self.now_ms(), self._settings.query_share)
+        """A call that changes nothing.
+
+        Raises `RetryLater` unasked when QUERY_SHARE of the budget is spent, or all of it for `whole_budget`.
+        """
+        wait_s = self._budget.wait_s(PATHS[name], self.now_ms(), _share.get())
         if wait_s > 0:
-            raise RetryLater(f"{name} waits: the rest of the request budget is for exits", after_s=wait_s)
+            raise RetryLater(f"{name} waits for the request budget of the next minute", after_s=wait_s)
         return self.with_right_clock(name, send, **params)
 
     def with_right_clock(self, name: str, send: Callable[..., Any], **params: Any) -> Any:
