@@ -1,0 +1,231 @@
+"""The `Exchange` port on the simulator's own objects: the same answers, parsers and errors, without a socket."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from simulator import errors, orderform, signing, views
+from simulator.exchange import Exchange as Simulator
+from simulator.faults import Fault
+from simulator.market.candles import Candle as SimulatedCandle
+from simulator.market.trades import TradePrint
+from simulator.orders import Order
+from simulator.rest import market_json
+from simulator.symbols import exchange_info_json, fixed
+from tests.model.clock import LogicalClock
+from tests.model.executors import Point, here, reached
+from tests.model.troubles import PLAIN_ERRORS, Flight, Mishap, Trouble, Troubles, no_answer
+from trading import gateway
+from trading.domain.rounding import to_wire
+from trading.domain.types import Candle, MarginPair, MarketOrder, OrderReport, OwnTrade, SymbolRules, Tick
+from trading.exchange import parsing, parsing_market
+from trading.exchange.classify import Signal, from_answer
+from trading.exchange.rules_cache import RulesCache
+
+KEY = "model-key"
+DAY_MS = 24 * 3_600_000
+NO_SUCH_ORDER, NOT_OPEN = -2013, -2011
+
+Answer = TypeVar("Answer")
+
+
+class Bridge:
+    """One account on one simulated exchange. Every call takes a millisecond."""
+
+    def __init__(self, simulator: Simulator, clock: LogicalClock) -> None:
+        self.simulator = simulator
+        self.troubles = Troubles()
+        self.flights: list[Flight] = []
+        self.executed: list[tuple[Order, Decimal, Decimal]] = []
+        """Robson's executed orders, with the position (base currency, signed) before and after each."""
+        self._clock = clock
+        self._rules = RulesCache()
+
+    def now_ms(self) -> int:
+        return self._clock.ms
+
+    def sync_clock(self) -> int:
+        return 0
+
+    def symbol_rules(self, symbol: str) -> SymbolRules:
+        return self._rules.get(symbol, self.now_ms(), self._ask_rules)
+
+    def _ask_rules(self, symbol: str) -> SymbolRules:
+        info = self.simulator.catalog[symbol]
+        body = self._ask("symbol_rules", lambda: exchange_info_json([info], server_time_ms=self.now_ms()))
+        return parsing_market.symbol_rules(body, symbol=symbol)
+
+    def price(self, symbol: str) -> Tick:
+        asked_ms = self.now_ms()
+        body = self._ask("price", lambda: {"symbol": symbol, "price": self._price(symbol)})
+        return parsing_market.price(body, symbol=symbol, asked_ms=asked_ms)
+
+    def prices(self) -> Mapping[str, Decimal]:
+        symbols = self.simulator.catalog
+        return parsing_market.prices(
+            self._ask("prices", lambda: [{"symbol": name, "price": self._price(name)} for name in symbols])
+        )
+
+    def _price(self, symbol: str) -> str:
+        return fixed(self.simulator.board.last_price(symbol) or Decimal(0))
+
+    def candles(self, symbol: str, interval: str, *, limit: int) -> Sequence[Candle]:
+        found: list[SimulatedCandle] = self._ask(
+            "candles", lambda: self.simulator.board.candles(symbol, interval, limit=limit)
+        )
+        body = [market_json.kline(candle) for candle in found]
+        return parsing_market.candles(body, symbol=symbol, interval=interval, now_ms=self.now_ms())
+
+    def aggregate_trades(self, symbol: str, *, start_ms: int, end_ms: int) -> Sequence[Tick]:
+        found: list[TradePrint] = self._ask(
+            "aggregate_trades",
+            lambda: self.simulator.board.agg_trades(symbol, start_ms=start_ms, end_ms=end_ms, limit=1_000),
+        )
+        body = [market_json.agg_trade(printed) for printed in found]
+        return [tick for _, tick in parsing_market.aggregate_trades(body, symbol=symbol)]
+
+    def margin_pairs(self, symbols: Collection[str] = ()) -> Mapping[str, MarginPair]:
+        executor = here()
+        if executor is not None and symbols:
+            executor.has_read = True
+        return parsing.margin_pairs(self._ask("margin_pairs", lambda: {"assets": self._pairs(symbols)}))
+
+    def _pairs(self, symbols: Collection[str]) -> list[dict[str, Any]]:
+        wanted = sorted(symbols) or list(self.simulator.accounts[KEY].pairs)
+        one = Decimal(1)
+        return [views.isolated(self.simulator.pair(KEY, symbol), one, one, one) for symbol in wanted]
+
+    def send_market_order(self, order: MarketOrder) -> OrderReport:
+        gateway.refuse_in_transaction("send_market_order")
+        reached(Point.ASKS)
+        self._clock.ms += 1
+        executor = here()
+        if executor is not None:
+            executor.has_read = False
+        trouble = self.troubles.next_order()
+        placed = self._attempt(order, trouble)
+        reached(Point.ANSWERED)
+        if trouble is not None and trouble.mishap is Mishap.ANSWER_LOST:
+            raise no_answer("send_market_order")
+        body = views.placed(placed)
+        if trouble is not None and trouble.mishap is Mishap.ANSWERED_WITHOUT_FILLS:
+            body |= {"fills": [], "cummulativeQuoteQty": "0"}
+        return parsing.order(body, received_ms=self.now_ms())
+
+    def _attempt(self, order: MarketOrder, trouble: Trouble | None) -> Order:
+        """Raises ExchangeError unless the order was executed, in whole or in part."""
+        if trouble is not None:
+            if trouble.mishap in PLAIN_ERRORS:
+                raise PLAIN_ERRORS[trouble.mishap]()
+            if trouble.mishap is Mishap.LATE:
+                self._depart(order, trouble)
+                raise no_answer("send_market_order")
+            if trouble.mishap is Mishap.PARTLY_FILLED:
+                self.simulator.faults.arm(Fault("partial_fill", options={"ratio": "0.4"}, count=1))
+        try:
+            signing.check_fresh(_freshness(order), self.now_ms())
+            return self._execute(order)
+        except errors.BinanceError as error:
+            raise _classified(error, "POST") from error
+
+    def _depart(self, order: MarketOrder, trouble: Trouble) -> None:
+        """Fly, unless the exchange will refuse it on arrival for being too old."""
+        arrival_ms = self.now_ms() + trouble.travel_ms
+        try:
+            signing.check_fresh(_freshness(order), arrival_ms)
+        except errors.BinanceError:
+            return
+        self.flights.append(Flight(order, arrival_ms + trouble.work_ms))
+
+    def land(self) -> None:
+        """Execute what has been on its way for long enough by now."""
+        due = [flight for flight in self.flights if flight.executed_ms <= self.now_ms()]
+        self.flights = [flight for flight in self.flights if flight not in due]
+        for flight in due:
+            try:
+                self._execute(flight.order)
+            except errors.BinanceError:
+                continue
+
+    def _execute(self, order: MarketOrder) -> Order:
+        pair = self.simulator.pair(KEY, order.symbol)
+        before = pair.position
+        placed = self.simulator.place(KEY, orderform.parse(_wish(order)))
+        self.executed.append((placed, before, pair.position))
+        return placed
+
+    def find_order(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        def look() -> dict[str, Any]:
+            found = self.simulator.find(KEY, symbol, None, client_order_id)
+            if found.time_ms > self.now_ms() - self.troubles.lag_ms:
+                raise errors.no_such_order()
+            return views.queried(found)
+
+        body = self._ask("find_order", look, none=NO_SUCH_ORDER)
+        return parsing.order(body, received_ms=self.now_ms()) if body else None
+
+    def open_orders(self, symbol: str) -> Sequence[OrderReport]:
+        registry = self.simulator.engine.registry
+        body = self._ask("open_orders", lambda: [*map(views.queried, registry.open_orders(KEY, symbol))])
+        return parsing.orders(body, received_ms=self.now_ms())
+
+    def cancel_order(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        def cancel() -> dict[str, Any]:
+            return views.canceled(self.simulator.cancel(KEY, symbol, client_id=client_order_id))
+
+        body = self._ask("cancel_order", cancel, none=NOT_OPEN, method="DELETE")
+        return parsing.order(body, received_ms=self.now_ms()) if body else None
+
+    def trades(
+        self, symbol: str, *, order_id: str | None = None, from_id: int | None = None
+    ) -> Sequence[OwnTrade]:
+        def look() -> list[dict[str, Any]]:
+            seen_ms = self.now_ms() - self.troubles.lag_ms
+            oldest_ms = 0 if order_id or from_id is not None else self.now_ms() - DAY_MS
+            return [
+                views.trade(fill)
+                for fill in self.simulator.engine.registry.fills(KEY, symbol)
+                if oldest_ms <= fill.time_ms <= seen_ms
+                and (order_id is None or fill.order_id == int(order_id))
+                and fill.trade_id >= (from_id or 0)
+            ]
+
+        return parsing.trades(self._ask("trades", look))
+
+    def _ask(
+        self, name: str, answer: Callable[[], Answer], *, none: int | None = None, method: str = "GET"
+    ) -> Any:
+        """One question. The code `none` is the answer None; every other error is raised as what it means."""
+        gateway.refuse_in_transaction(name)
+        reached(Point.ASKS)
+        self._clock.ms += 1
+        if self.troubles.next_question_fails():
+            raise no_answer(name)
+        try:
+            body = answer()
+        except errors.BinanceError as error:
+            if error.code == none:
+                return None
+            raise _classified(error, method) from error
+        reached(Point.ANSWERED)
+        return body
+
+
+def _classified(error: errors.BinanceError, method: str) -> Exception:
+    return from_answer(Signal(error.status, error.code, error.msg, method), {})
+
+
+def _freshness(order: MarketOrder) -> dict[str, str]:
+    return {"timestamp": str(order.timestamp_ms), "recvWindow": str(order.recv_window_ms)}
+
+
+def _wish(order: MarketOrder) -> dict[str, str]:
+    return {
+        "symbol": order.symbol,
+        "side": order.side,
+        "type": "MARKET",
+        "quantity": to_wire(order.quantity),
+        "newClientOrderId": order.client_order_id,
+        "newOrderRespType": "FULL",
+        "sideEffectType": order.side_effect,
+    }
