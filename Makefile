@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint format bench requirements clean
+.PHONY: help setup demo run test lint format bench drills requirements clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ format: setup ## Let ruff rewrite what it can
 
 bench: setup ## Measure trigger to order, frames per second, poll time, memory
 	@$(BIN)/python -m benchmarks
+
+drills: setup ## Break everything on purpose, and read the ledger (minutes; ARGS="--list" names the drills)
+	@$(BIN)/python -m tests.drills $(ARGS)
 
 requirements: ## Recompile the pinned requirements (needs uv)
 	uv pip compile -q --no-emit-index-url --generate-hashes --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt

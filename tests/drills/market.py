@@ -1,0 +1,53 @@
+"""The simulator's prices, printed again and again: a market is never silent."""
+
+import threading
+from decimal import Decimal
+
+from robson.local.simulator import Control, SimulatorError
+
+EVERY_S = 0.2
+
+
+class Market:
+    """Prices by symbol, in quote currency. Its thread has a connection of its own."""
+
+    def __init__(self, url: str) -> None:
+        self._exchange = Control(url)
+        self._prices: dict[str, Decimal] = {}
+        # A price that was replaced must not be printed after the one that replaced it.
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._go_on, name="market", daemon=True)
+        self._thread.start()
+
+    def set(self, symbol: str, price: Decimal) -> int:
+        """Print a price, and go on printing it. Answers when: the simulator's monotonic clock, in ns."""
+        with self._lock:
+            self._prices[symbol] = price
+            return self._print(symbol, price)
+
+    def price(self, symbol: str) -> Decimal:
+        return self._prices[symbol]
+
+    def rest(self) -> None:
+        """No symbol is traded any more."""
+        with self._lock:
+            self._prices.clear()
+
+    def close(self) -> None:
+        self._closing.set()
+        self._thread.join()
+
+    def _go_on(self) -> None:
+        while not self._closing.wait(EVERY_S):
+            with self._lock:
+                for symbol, price in self._prices.items():
+                    try:
+                        self._print(symbol, price)
+                    except SimulatorError:
+                        # A control call that fails is told by the next one of the drill itself.
+                        break
+
+    def _print(self, symbol: str, price: Decimal) -> int:
+        answer = self._exchange.call("POST", "price", {"symbol": symbol, "price": f"{price:f}"})
+        return int(answer["published_ns"])
