@@ -73,7 +73,9 @@ DATABASES = {
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     connect_timeout=3,
     tcp_user_timeout=10_000,
-    options="-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=20s",
+    # The prepared claims are planned when they are warmed up, not when a stop is touched.
+    options="-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=20s"
+    " -c plan_cache_mode=force_generic_plan",
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

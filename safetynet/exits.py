@@ -1,21 +1,19 @@
 """The safety exit: both layers once more, under the slot's lock, then the intent, then the order."""
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime
 
 from celery import current_app
-from django.db.models import Exists, OuterRef
 from kombu.exceptions import OperationalError
 
 from safetynet import exclusions, guarding
 from safetynet.models import Exemption, GuardedPosition
 from safetynet.observing import in_force
 from trading import execution, gateway, journal, queries, readahead
-from trading.domain.lifecycle import GuardState
+from trading.domain.lifecycle import OWNED_STATES, GuardState
 from trading.domain.rounding import to_wire
 from trading.domain.types import Venue
-from trading.execution import Desk, OrderAttempt, OrderIntent, Owner, Purpose, Slot, Step, Terms
+from trading.execution import Claimed, Desk, OrderIntent, Owner, Provided, Purpose, Step, Terms
 
 log = logging.getLogger(__name__)
 
@@ -24,16 +22,20 @@ REASON = "safety stop"
 # The poll asks again long before, as long as the exit is due.
 REQUEST_EXPIRES_S = 60
 
-
+# What `_why_not` asks the models, as one part of the claim. Core's position beside which this is the surplus
+# does not stand in its way.
+_DUE = """
+    this.touched_price IS NOT NULL
+    AND NOT EXISTS (
+        SELECT 1 FROM trading_position core
+        WHERE core.slot_id = this.slot_id AND core.id IS DISTINCT FROM this.beside_position_id
+          AND core.state = ANY(%s::varchar[]))
+    AND NOT EXISTS (
+        SELECT 1 FROM safetynet_exemption exempt
+        WHERE exempt.slot_id = this.slot_id AND exempt.ended_at IS NULL AND exempt.until > %s::timestamptz)
+"""
+_OWNED = f"{{{','.join(OWNED_STATES)}}}"
 _SAYS = {True: "Core owns the slot", False: "Core does not own the slot", None: "nothing"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    """What the database decided under the slot's lock: whether the slot is Core's, and what to send."""
-
-    owned: bool
-    attempt: OrderAttempt | None = None
 
 
 def ask(guard_id: int) -> bool:
@@ -54,29 +56,23 @@ def exit_guard(guard_id: int, desk: Desk | None = None) -> None:
     of Core's only the surplus is traded, and never more than is really there beside it (`trading.planning`).
     Without a `desk` it works with this thread's own connection to the account.
     """
-    guard, exempt = _guard(guard_id)
+    guard = GuardedPosition.objects.select_related("slot__account").get(pk=guard_id)
     if guard.state != GuardState.GUARDING or guard.touched_price is None:
         return
-    if exempt:
-        log.warning("Safety Net: %s is exempted: no exit", guard)
-        return
     desk = desk or gateway.desk_for(guard.slot.account)
-    read_pair = readahead.begin(guard.slot.account, guard.slot.symbol)
     hint = exclusions.contains(guard.slot.key)
     log.info("Safety Net: exit of %s: Redis says %s", guard, _SAYS[hint])
     try:
-        with journal.atomic(guard):
-            verdict = _decide(guard, desk)
+        claimed = _claim(guard, desk)
     except execution.SlotBusy as busy:
         log.warning("Safety Net: exit of %s waits: %s", guard, busy)
         return
-    if verdict.attempt is not None:
-        execution.run_attempt(verdict.attempt, desk, read_pair, alone=not verdict.owned)
-        execution.execute(verdict.attempt.intent_id, desk)
+    if claimed is not None:
+        alone = guard.beside_position_id is None
+        execution.run_attempt(claimed.attempt, desk, claimed.early, alone=alone)
+        execution.execute(claimed.attempt.intent_id, desk)
         execution.reserve()
-    if hint is not None and hint != verdict.owned:
-        log.warning("Safety Net: Redis was wrong about %s: rebuilding the exclusion set", guard.slot)
-        exclusions.rebuild(guard.slot.account.name, queries.core_holdings(guard.slot.account))
+    _correct(hint, guard)
 
 
 def settle(intent: OrderIntent, base_asset: str, at: datetime) -> None:
@@ -96,30 +92,29 @@ def settle(intent: OrderIntent, base_asset: str, at: datetime) -> None:
     log.warning("Safety Net: %s closed at %s (%s)", guard.slot, price and to_wire(price), reason)
 
 
-def _guard(guard_id: int) -> tuple[GuardedPosition, bool]:
-    """The guard, and whether the owner has exempted its slot, in one question."""
-    exempt = Exemption.objects.filter(in_force(gateway.utc_now()), slot=OuterRef("slot"))
-    guards = GuardedPosition.objects.select_related("slot__account").annotate(exempt=Exists(exempt))
-    guard = guards.get(pk=guard_id)
-    return guard, bool(vars(guard)["exempt"])
-
-
-def _decide(guard: GuardedPosition, desk: Desk) -> _Verdict:
+def _claim(guard: GuardedPosition, desk: Desk) -> Claimed | None:
     """Everything that must not change between the question and the claim, in one transaction."""
-    at = desk.clock()
-    slot = execution.lock_slot(guard.slot_id)
-    core = queries.find_active_by_symbol_and_side(
-        slot.account, slot.symbol, slot.position_side, Venue(slot.venue)
-    )
-    if core is not None and core.pk != guard.beside_position_id:
-        guarding.release(guard, core.pk, at)
-        return _Verdict(owned=True)
-    return _Verdict(owned=core is not None, attempt=_claim(guard, slot, desk))
-
-
-def _claim(guard: GuardedPosition, slot: Slot, desk: Desk) -> OrderAttempt | None:
+    slot = guard.slot
     data = {"reason": REASON, "price": guard.touched_price, "stop": guard.stop_price}
-    terms = Terms(
+    step = Step(guard, GuardState.EXITING, {}, data)
+    due = Provided(_DUE, (_OWNED, desk.clock()))
+    with journal.atomic(guard):
+        execution.hold(slot.pk)
+        claimed = execution.claim_at_once(
+            slot,
+            step,
+            _terms(guard),
+            desk=desk,
+            provided=due,
+            begin_read=lambda: readahead.begin(slot.account, slot.symbol),
+        )
+        if claimed is None:
+            _why_not(guard, desk.clock())
+    return claimed
+
+
+def _terms(guard: GuardedPosition) -> Terms:
+    return Terms(
         purpose=Purpose.EXIT,
         owner=Owner.SAFETY_NET,
         quantity=guard.quantity,
@@ -127,4 +122,30 @@ def _claim(guard: GuardedPosition, slot: Slot, desk: Desk) -> OrderAttempt | Non
         guard_id=guard.pk,
         trigger_price=guard.touched_price,
     )
-    return execution.claim_at_once(slot, Step(guard, GuardState.EXITING, {}, data), terms, desk=desk)
+
+
+def _why_not(guard: GuardedPosition, at: datetime) -> None:
+    """Under the same lock: what stands in the way of the exit. What Core owns now is released."""
+    core_id = _core_id(guard)
+    if core_id is not None and core_id != guard.beside_position_id:
+        guarding.release(guard, core_id, at)
+    elif Exemption.objects.filter(in_force(at), slot_id=guard.slot_id).exists():
+        log.warning("Safety Net: %s is exempted: no exit", guard)
+    else:
+        log.info("Safety Net: exit of %s: not due any more, or changed meanwhile", guard)
+
+
+def _core_id(guard: GuardedPosition) -> int | None:
+    slot = guard.slot
+    core = queries.find_active_by_symbol_and_side(
+        slot.account, slot.symbol, slot.position_side, Venue(slot.venue)
+    )
+    return core.pk if core else None
+
+
+def _correct(hint: bool | None, guard: GuardedPosition) -> None:
+    """Rebuild the exclusion set if it was wrong about the slot."""
+    if hint is not None and hint != (_core_id(guard) is not None):
+        log.warning("Safety Net: Redis was wrong about %s: rebuilding the exclusion set", guard.slot)
+        account = guard.slot.account
+        exclusions.rebuild(account.name, queries.core_holdings(account))

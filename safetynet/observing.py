@@ -37,15 +37,15 @@ class Sight:
 def observe(account: Account, desk: Desk) -> Sight:
     """Read everything. Raises ExchangeError or DatabaseError, and then nothing may be concluded.
 
-    What Core owns is read before and after the exchange: an entry or an exit that happens in between is
-    Core's in one of the two.
+    What Core owns is read before and after the balances: an entry or an exit that happens in between is
+    Core's in one of the two. Prices come last, so that the stops are judged by fresh ones.
     """
     before = _core(account)
     guards = live_guards(account)
     exempt = exempt_slots(account, desk.clock())
     pairs = desk.exchange.margin_pairs()
-    prices = desk.exchange.prices()
-    return Sight(guards, exempt, _either(before, _core(account)), pairs, prices)
+    core = _either(before, _core(account))
+    return Sight(guards, exempt, core, pairs, prices=desk.exchange.prices())
 
 
 def live_guards(account: Account) -> dict[SlotKey, GuardedPosition]:

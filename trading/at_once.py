@@ -8,10 +8,11 @@ from typing import Any
 from django.db import IntegrityError, models
 
 from trading import claims, journal, single_statement
-from trading.claims import Desk, SlotBusy, Terms
+from trading.claims import Desk, Terms
 from trading.domain.lifecycle import GuardState, PositionState
 from trading.models import OrderAttempt, Slot
-from trading.single_statement import Rows
+from trading.planning import EarlyRead, PairReader
+from trading.single_statement import ALWAYS, Provided, Rows
 
 # The step itself, the claim, and the first attempt.
 _EVENTS = 3
@@ -25,6 +26,14 @@ class Step:
     to: PositionState | GuardState
     columns: Mapping[str, Any]
     data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim came to: its first attempt, and a reading of the holding that was begun beside it."""
+
+    attempt: OrderAttempt
+    early: EarlyRead | None = None
 
 
 class _Spare(threading.local):
@@ -49,12 +58,19 @@ def warm(model: type[models.Model], columns: Sequence[str]) -> None:
 
 
 def claim_at_once(
-    slot: Slot, step: Step, terms: Terms, *, desk: Desk, meanwhile: Callable[[], None] | None = None
-) -> OrderAttempt | None:
+    slot: Slot,
+    step: Step,
+    terms: Terms,
+    *,
+    desk: Desk,
+    provided: Provided = ALWAYS,
+    begin_read: Callable[[], PairReader] | None = None,
+) -> Claimed | None:
     """Commit the step, the intent and its first attempt in one statement.
 
-    None, with nothing done, unless the row still has the state and the quantity that the caller holds.
-    `meanwhile` is called when all that is left is to wait for the database. Raises SlotBusy.
+    None, with nothing done, unless the row still has the state and the quantity that the caller holds, and
+    what is `provided`. `begin_read` starts to read the exchange's holding, once all that is left is to wait
+    for the database. Raises SlotBusy.
     """
     intent = claims.born_sending(slot, terms, desk)
     (intent.pk, attempt_id), _spare.ids = _spare.ids or single_statement.reserve_ids(), None
@@ -63,13 +79,18 @@ def claim_at_once(
     kind = journal.kind_of_step(step.row, step.to)
     moved = journal.event_of(kind, step.row, at=intent.created_at, **step.data)
     rows: Rows = (intent, attempt, moved, claimed, sent)
+    early: list[EarlyRead] = []
+    meanwhile = (lambda: early.append(EarlyRead(begin_read(), desk.clock()))) if begin_read else None
     try:
-        if not single_statement.move_and_insert(step.row, step.to, step.columns, rows, meanwhile):
-            return None
+        done = single_statement.move_and_insert(
+            step.row, step.to, step.columns, rows, provided=provided, meanwhile=meanwhile
+        )
     except IntegrityError as error:
-        raise SlotBusy(f"{slot}: an exit is already under way") from error
+        claims.busy_or_raise(error, intent)
+    if not done:
+        return None
     for name, value in {"state": step.to, **step.columns}.items():
         setattr(step.row, name, value)
     for row in (attempt, intent):
         row._state.adding, row._state.db = False, "default"
-    return attempt
+    return Claimed(attempt, early[0] if early else None)

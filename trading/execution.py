@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from trading import evidence, fills, planning, recording
-from trading.at_once import Step, claim_at_once, reserve
+from trading.at_once import Claimed, Step, claim_at_once, reserve
 from trading.claims import (
     Desk,
     SlotBusy,
@@ -37,15 +37,18 @@ from trading.domain.types import MarketOrder, OrderReport, OrderSide
 from trading.exchange.errors import ExchangeError, OutcomeUnknown, Refused
 from trading.models import Account, OrderAttempt, OrderIntent, Slot
 from trading.models.intent import Owner, Purpose
-from trading.planning import PairReader
+from trading.planning import EarlyRead
 from trading.reactions import CLOCK_SKEW
 from trading.recording import register_settlement
+from trading.single_statement import Provided, hold
 
 __all__ = [
+    "Claimed",
     "Desk",
     "OrderAttempt",
     "OrderIntent",
     "Owner",
+    "Provided",
     "Purpose",
     "Slot",
     "SlotBusy",
@@ -57,6 +60,7 @@ __all__ = [
     "due_at",
     "due_intents",
     "execute",
+    "hold",
     "lock_slot",
     "register_settlement",
     "reserve",
@@ -95,15 +99,15 @@ def due_at(intent_id: int) -> datetime | None:
 
 
 def run_attempt(
-    attempt: OrderAttempt, desk: Desk, read_pair: PairReader | None = None, *, alone: bool = False
+    attempt: OrderAttempt, desk: Desk, early: EarlyRead | None = None, *, alone: bool = False
 ) -> None:
     """Send or look up one attempt that this executor holds, and record what came of it.
 
-    `read_pair` gives the exchange's holding if the caller has a read of it under way. `alone`:
-    it has just seen, under the slot's lock, that Core owns nothing there.
+    `early`: the caller has a reading of the exchange's holding under way. `alone`: it has just seen, under
+    the slot's lock, that Core owns nothing there.
     """
     looking = attempt.intent.state == IntentState.UNKNOWN
-    report = _look_up(attempt, desk) if looking else _send(attempt, desk, read_pair, alone)
+    report = _look_up(attempt, desk) if looking else _send(attempt, desk, early, alone)
     if report is None:
         return
     try:
@@ -113,10 +117,10 @@ def run_attempt(
         recording.unknown(attempt, error, at=desk.clock())
 
 
-def _send(attempt: OrderAttempt, desk: Desk, read_pair: PairReader | None, alone: bool) -> OrderReport | None:
+def _send(attempt: OrderAttempt, desk: Desk, early: EarlyRead | None, alone: bool) -> OrderReport | None:
     """The exchange's answer to the order; None when there is none, and what came of it is recorded."""
     try:
-        if not _plan(attempt, desk, read_pair, alone):
+        if not _plan(attempt, desk, early, alone):
             return None
     except ExchangeError as error:
         recording.not_executed(attempt, error, at=desk.clock())
@@ -133,14 +137,15 @@ def _send(attempt: OrderAttempt, desk: Desk, read_pair: PairReader | None, alone
     return None
 
 
-def _plan(attempt: OrderAttempt, desk: Desk, read_pair: PairReader | None, alone: bool) -> bool:
+def _plan(attempt: OrderAttempt, desk: Desk, early: EarlyRead | None, alone: bool) -> bool:
     """Decide the attempt's quantity. False when there is nothing to send, which is recorded."""
     intent = attempt.intent
     attempt.quantity = intent.quantity
     if not intent.is_exit:
         _refuse_late_entry(intent, desk.clock())
         return True
-    plan = planning.plan(intent, desk.exchange, read_pair, alone=alone)
+    read = early.pair if early and early.still_holds(desk.clock()) else None
+    plan = planning.plan(intent, desk.exchange, read, alone=alone)
     attempt.quantity = plan.quantity
     if plan.verdict is Verdict.SEND:
         return True

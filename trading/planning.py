@@ -1,6 +1,8 @@
 """What an exit has left to trade: by its owner's part, the recorded fills and the exchange's balances."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
@@ -16,6 +18,22 @@ from trading.models.intent import Owner
 ZERO = Decimal(0)
 
 PairReader = Callable[[], MarginPair]
+
+EARLY_READ_LASTS = timedelta(milliseconds=250)
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyRead:
+    """A reading of the pair that `began` beside the claim. It may raise ExchangeError, as any other.
+
+    A claim can wait for its slot for seconds, and what the owner trades by hand meanwhile is not in it.
+    """
+
+    pair: PairReader
+    began: datetime
+
+    def still_holds(self, now: datetime) -> bool:
+        return timedelta(0) <= now - self.began <= EARLY_READ_LASTS
 
 
 def pair_of(exchange: Exchange, symbol: str) -> MarginPair:

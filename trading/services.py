@@ -16,8 +16,8 @@ from trading.domain.rounding import people
 from trading.domain.stops import StopKind, StopPolicy, stop_distance
 from trading.domain.trailing import TrailingStop, stop_for
 from trading.domain.types import Side
-from trading.execution import Desk, Step, Terms
-from trading.models import Account, OrderAttempt, OrderIntent, Position, Slot
+from trading.execution import Claimed, Desk, Step, Terms
+from trading.models import Account, OrderIntent, Position, Slot
 from trading.models.intent import Owner, Purpose
 from trading.planning import PairReader
 
@@ -116,20 +116,19 @@ def exit_now(
     while that commit is under way. Comes back with the intent in whatever state it then has; None as in
     `request_exit`.
     """
-    reading: list[PairReader] = []
-    meanwhile = (lambda: reading.append(begin_read())) if begin_read else None
     try:
-        attempt = _claim_at_once(position, reason, desk, trigger_price, stop, meanwhile=meanwhile)
-        attempt = attempt or _claim_and_begin(position, reason, desk, trigger_price, stop)
+        claimed = _claim_at_once(position, reason, desk, trigger_price, stop, begin_read=begin_read)
+        claimed = claimed or _claim_and_begin(position, reason, desk, trigger_price, stop)
     except execution.SlotBusy as busy:
         _not_claimed(position, busy)
         return None
-    if attempt is None:
+    if claimed is None:
         return None
-    execution.run_attempt(attempt, desk, reading[0] if reading else None)
+    execution.run_attempt(claimed.attempt, desk, claimed.early)
     at_once.reserve()
-    attempt.intent.refresh_from_db()
-    return attempt.intent
+    intent = claimed.attempt.intent
+    intent.refresh_from_db()
+    return intent
 
 
 def warm() -> None:
@@ -144,24 +143,24 @@ def _claim_at_once(
     price: Decimal | None,
     stop: TrailingStop | None,
     *,
-    meanwhile: Callable[[], None] | None = None,
-) -> OrderAttempt | None:
+    begin_read: Callable[[], PairReader] | None = None,
+) -> Claimed | None:
     """The short way. None, with nothing done, if the row is not what the caller holds."""
     if position.state != PositionState.ACTIVE:
         return None
     columns, data = _change(position, reason, price, stop)
     step = Step(position, PositionState.EXITING, columns, data)
     terms = _terms(position, reason, price, Owner.CORE)
-    return execution.claim_at_once(position.slot, step, terms, desk=desk, meanwhile=meanwhile)
+    return execution.claim_at_once(position.slot, step, terms, desk=desk, begin_read=begin_read)
 
 
 def _claim_and_begin(
     position: Position, reason: str, desk: Desk, price: Decimal | None, stop: TrailingStop | None
-) -> OrderAttempt | None:
+) -> Claimed | None:
     with journal.atomic(position):
         slot = _leave_active(position, reason, desk.clock(), price, stop)
         terms = _terms(position, reason, price, Owner.CORE)
-        return execution.claim_and_begin(slot, terms, desk=desk) if slot else None
+        return Claimed(execution.claim_and_begin(slot, terms, desk=desk)) if slot else None
 
 
 def _leave_active(

@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -19,6 +20,26 @@ from trading.models import Event, OrderAttempt, OrderIntent
 
 _NOTHING = -1
 Rows = tuple[OrderIntent, OrderAttempt, *tuple[Event, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Provided:
+    """What else must hold, in SQL, of the row (`this`). Each parameter stands as `%s`, with its cast.
+
+    A statement that has to wait for the slot's lock judges by what was true before: `hold` the slot first.
+    """
+
+    sql: str
+    parameters: tuple[Any, ...] = ()
+
+
+ALWAYS = Provided("TRUE")
+
+
+def hold(slot_id: int) -> None:
+    """Lock the slot until the caller's transaction ends. `claims.lock_slot` brings its row, at a price."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM trading_slot WHERE id = %s FOR UPDATE", [slot_id])
 
 
 def reserve_ids() -> tuple[int, int]:
@@ -34,17 +55,24 @@ def reserve_ids() -> tuple[int, int]:
 
 
 def move_and_insert(
-    row: Any, state: str, columns: Mapping[str, Any], rows: Rows, meanwhile: Callable[[], None] | None = None
+    row: Any,
+    state: str,
+    columns: Mapping[str, Any],
+    rows: Rows,
+    *,
+    provided: Provided = ALWAYS,
+    meanwhile: Callable[[], None] | None = None,
 ) -> bool:
     """Lock the row's slot, move the row to `state`, insert the rows. False, with nothing done, if it cannot.
 
-    It cannot unless the row still is what the caller holds: same state, same quantity. `meanwhile` is called
-    just before the wait for the database begins. Raises IntegrityError when another exit is live in the slot.
+    It cannot unless the row still is what the caller holds, same state and same quantity, and what is
+    `provided` holds. `meanwhile` is called just before the wait for the database begins. Raises
+    IntegrityError when another exit is live in the slot.
     """
     model: type[models.Model] = type(row)
     names = tuple(columns)
-    sql = _sql(model, names, len(rows) - 2)
-    known = [row.slot_id, state, *columns.values(), row.pk, row.state, row.quantity]
+    sql = _sql(model, names, len(rows) - 2, provided.sql)
+    known = [row.slot_id, state, *columns.values(), row.pk, row.state, row.quantity, *provided.parameters]
     inserted = [getattr(new, field.attname) for new in rows for field in _columns(type(new))]
     if meanwhile is not None:
         meanwhile()
@@ -55,7 +83,7 @@ def warm(model: type[models.Model], columns: Sequence[str], events: int) -> None
     """Have the statement prepared on this thread's connection, by one that concerns no row."""
     nulls = [None] * len(columns)
     inserted = [None] * sum(len(_columns(new)) for new in (OrderIntent, OrderAttempt, *[Event] * events))
-    sql = _sql(model, tuple(columns), events)
+    sql = _sql(model, tuple(columns), events, ALWAYS.sql)
     _execute(sql, [_NOTHING, "", *nulls, _NOTHING, "", 0, *inserted])
 
 
@@ -83,14 +111,14 @@ def _text(value: Any) -> str | None:
 
 
 @cache
-def _sql(model: type[models.Model], names: tuple[str, ...], events: int) -> str:
+def _sql(model: type[models.Model], names: tuple[str, ...], events: int, provided: str) -> str:
     fields = _fields(model)
     changes = ", ".join(f'"{name}" = {_parameter(fields[name])}' for name in ("state", *names))
     inserts = f"intent AS ({_insert(OrderIntent)}), attempt AS ({_insert(OrderAttempt)})"
     inserts += f", event AS ({_insert(Event, events)})"
     # Every name in these texts is a model's own; every value is a parameter.
     lock = "slot AS MATERIALIZED (SELECT id FROM trading_slot WHERE id = %s::bigint FOR UPDATE)"
-    known = "this.state = %s::varchar AND this.quantity = %s::numeric"
+    known = f"this.state = %s::varchar AND this.quantity = %s::numeric AND ({provided})"
     mine = "this.id = %s::bigint AND this.slot_id = slot.id"
     update = f"UPDATE {model._meta.db_table} this SET {changes} FROM slot"  # noqa: S608 (see above)
     moved = f"moved AS ({update} WHERE {mine} AND {known} RETURNING this.id)"

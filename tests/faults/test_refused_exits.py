@@ -88,7 +88,7 @@ def test_wrong_clock_is_set_right_and_the_order_signed_again_at_once(world: Worl
     attempt = execution.take(intent.pk, world.desk)
     assert attempt is not None
     world.control.fault("clock_skew_ms", ms=90_000)
-    execution.run_attempt(attempt, world.desk, lambda: pair)
+    execution.run_attempt(attempt, world.desk, world.early(pair))
     first = OrderAttempt.objects.get(intent=intent)
     assert (first.status, first.error_code) == ("not_executed", -1021)
     assert execution.execute(intent.pk, world.desk) is None
@@ -158,7 +158,7 @@ def test_insufficient_balance_with_a_flat_position_ends_the_exit_after_one_refus
     world.control.trade("SELL", "all", symbol="BTCUSDT")
     attempt = execution.take(intent.pk, world.desk)
     assert attempt is not None
-    execution.run_attempt(attempt, world.desk, lambda: pair)
+    execution.run_attempt(attempt, world.desk, world.early(pair))
     done = world.settle(intent)
     assert (done.state, done.attempts_made) == ("done", 2)
     assert [refusal["code"] for refusal in world.refusals()] == [-2010]

@@ -93,7 +93,7 @@ def test_late_executor_cannot_send_once_its_lease_has_passed(world: World) -> No
     _, intent, attempt = taken(world)
     signed_long_ago = replace_timestamp(attempt, world.exchange.now_ms() - 20_000)
     world.settle(intent, world.later(60))
-    execution.run_attempt(signed_long_ago, world.desk, world.pair)
+    execution.run_attempt(signed_long_ago, world.desk, world.early(world.pair()))
     assert len(world.orders("SELL")) == 1
     assert fresh(intent).state == "done"
     assert world.violations() == []

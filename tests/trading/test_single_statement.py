@@ -21,7 +21,8 @@ PASSING = {"id", "at", "created_at", "next_attempt_at", "lease_until", "timestam
 
 
 def claim(position: Position, reason: str, desk: Desk, price: Any, stop: Any) -> OrderAttempt | None:
-    return services._claim_at_once(position, reason, desk, price, stop)
+    claimed = services._claim_at_once(position, reason, desk, price, stop)
+    return claimed.attempt if claimed else None
 
 
 def columns(row: models.Model) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from trading.exchange.port import Exchange
 from trading.exchange.rest import BinanceMargin
 from trading.execution import Desk
 from trading.models import Account, OrderIntent, Position
+from trading.planning import EarlyRead
 
 SYMBOL = "BTCUSDT"
 PRICE = Decimal(60_000)
@@ -50,6 +51,10 @@ class World:
 
     def pair(self, symbol: str = SYMBOL) -> MarginPair:
         return self.exchange.margin_pairs([symbol])[symbol]
+
+    def early(self, pair: MarginPair) -> EarlyRead:
+        """What the exchange held, as if it had been read just now."""
+        return EarlyRead(lambda: pair, self.desk.clock())
 
     def orders(self, side: str | None = None) -> list[dict[str, Any]]:
         """Robson's accepted orders, oldest first."""

@@ -34,7 +34,10 @@ class Session:
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self.headers = {**headers, "Accept-Encoding": "gzip"}
-        self._pools = urllib3.PoolManager(cert_reqs="CERT_REQUIRED", ca_certs=certifi.where(), retries=False)
+        self._manager = urllib3.PoolManager(
+            cert_reqs="CERT_REQUIRED", ca_certs=certifi.where(), retries=False
+        )
+        self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
 
     def get(self, url: str, **request: Any) -> Answer:
         return self._send("GET", url, **request)
@@ -50,6 +53,7 @@ class Session:
 
     def close(self) -> None:
         self._pools.clear()
+        self._manager.clear()
 
     def _send(
         self,
@@ -61,9 +65,10 @@ class Session:
         params: str = "",
         data: str | None = None,
     ) -> Answer:
-        answer = self._pools.urlopen(
+        origin, slash, path = _parts(url)
+        answer = self._pool(origin).urlopen(
             method,
-            f"{url}?{params}" if params else url,
+            f"{slash}{path}?{params}" if params else f"{slash}{path}",
             body=data,
             headers={**self.headers, **headers},
             timeout=urllib3.Timeout(connect=timeout[0], read=timeout[1]),
@@ -71,3 +76,16 @@ class Session:
             redirect=False,
         )
         return Answer(method, answer.status, answer.headers, answer.data)
+
+    def _pool(self, origin: str) -> urllib3.HTTPConnectionPool:
+        """The manager would take every URL apart anew, which shows in an exit."""
+        if origin not in self._pools:
+            self._pools[origin] = self._manager.connection_from_url(origin)
+        return self._pools[origin]
+
+
+def _parts(url: str) -> tuple[str, str, str]:
+    """`https://host:port`, a slash, and what follows it."""
+    start = url.index("://") + len("://")
+    host, slash, path = url[start:].partition("/")
+    return url[:start] + host, slash, path
