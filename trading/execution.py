@@ -34,6 +34,7 @@ from trading.claims import (
 from trading.domain.exits import ExitPlan, Verdict
 from trading.domain.lifecycle import LIVE_INTENT_STATES, IntentState
 from trading.domain.types import MarketOrder, OrderReport, OrderSide
+from trading.exchange.calls import whole_budget
 from trading.exchange.errors import ExchangeError, OutcomeUnknown, Refused
 from trading.models import Account, OrderAttempt, OrderIntent, Slot
 from trading.models.intent import Owner, Purpose
@@ -98,6 +99,7 @@ def due_at(intent_id: int) -> datetime | None:
     return max(filter(None, due)) if due else None
 
 
+@whole_budget()
 def run_attempt(
     attempt: OrderAttempt, desk: Desk, early: EarlyRead | None = None, *, alone: bool = False
 ) -> None:

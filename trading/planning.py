@@ -10,6 +10,7 @@ from django.conf import settings
 from trading import fills, queries
 from trading.domain.exits import ExitPlan, Verdict, plan_exit
 from trading.domain.types import MarginPair, OrderReport, OrderSide, Side, Venue
+from trading.exchange.calls import whole_budget
 from trading.exchange.errors import BadAnswer, ExchangeError
 from trading.exchange.port import Exchange
 from trading.models import OrderIntent, Slot
@@ -36,8 +37,12 @@ class EarlyRead:
         return timedelta(0) <= now - self.began <= EARLY_READ_LASTS
 
 
+@whole_budget()
 def pair_of(exchange: Exchange, symbol: str) -> MarginPair:
-    """The balances of one pair. Raises BadAnswer if the answer leaves it out: that does not mean flat."""
+    """The balances of one pair, for an exit.
+
+    Raises BadAnswer if the answer leaves it out: that does not mean flat.
+    """
     pair = exchange.margin_pairs([symbol]).get(symbol)
     if pair is None:
         raise BadAnswer(f"the account's answer leaves {symbol} out")

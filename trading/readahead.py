@@ -7,6 +7,7 @@ from functools import cache
 
 from trading import gateway
 from trading.domain.types import MarginPair
+from trading.exchange.calls import whole_budget
 from trading.models import Account
 from trading.planning import pair_of
 
@@ -22,6 +23,7 @@ def _reader(_process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="readahead")
 
 
+@whole_budget()
 def _read(account: Account, symbol: str) -> MarginPair:
     exchange = gateway.exchange_for(account)
     exchange.symbol_rules(symbol)
