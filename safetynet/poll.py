@@ -8,7 +8,7 @@ from django.db import Error as DatabaseError
 
 from safetynet import acting, exclusions, exits, lease, metrics, observing
 from safetynet.acting import PollReport
-from safetynet.domain import Look, judge
+from safetynet.domain import Decision, Look, Situation, judge
 from safetynet.lease import Lease
 from trading.exchange.errors import ExchangeError
 from trading.execution import Desk
@@ -16,6 +16,7 @@ from trading.queries import Account
 
 log = logging.getLogger(__name__)
 
+Judged = tuple[Situation, Decision]
 Companion = Callable[[Account, Desk], None]
 _companions: list[Companion] = []
 
@@ -68,15 +69,28 @@ def _run(account: Account, desk: Desk, turn: Lease, report: PollReport) -> dict[
     judged = [(situation, decision) for situation in slots for decision in judge(situation)]
     # Exits that are due wait neither for positions that need a look nor for those that are well.
     judged.sort(key=lambda pair: not acting.is_touched(work, pair[0]))
-    for looking in (False, True):
-        for situation, decision in judged:
-            if isinstance(decision, Look) is looking:
-                acting.act(work, situation, decision)
-        _exit_here(work)
+    looks = [pair for pair in judged if isinstance(pair[1], Look)]
+    _act(work, [pair for pair in judged if pair not in looks])
+    _learn_rules(desk, looks)
+    _act(work, looks)
     if sight.core is not None:
         exclusions.rebuild(account.name, sight.core)
     acting.save_seen(work)
     return work.dismissed
+
+
+def _act(work: acting.Work, judged: list[Judged]) -> None:
+    for situation, decision in judged:
+        acting.act(work, situation, decision)
+    _exit_here(work)
+
+
+def _learn_rules(desk: Desk, looks: list[Judged]) -> None:
+    """In one call what each look would ask for with a call of its own, and still will if this one fails."""
+    try:
+        desk.exchange.learn_rules([situation.slot.symbol for situation, _ in looks])
+    except ExchangeError as error:
+        log.warning("Safety Net: no rules for all symbols at once: %s", error)
 
 
 def _exit_here(work: acting.Work) -> None:

@@ -236,6 +236,25 @@ def test_an_unknown_symbol_is_refused(exchange: BinanceMargin) -> None:
     assert refusal.value.code == -1121
 
 
+def test_rules_of_many_symbols_are_learnt_in_one_call(
+    exchange: BinanceMargin, reports: list[CallReport]
+) -> None:
+    exchange.symbol_rules("BNBUSDT")
+    exchange.learn_rules(["ETHUSDT", "BNBUSDT", "BTCUSDT"])
+    exchange.learn_rules(["ETHUSDT", "BTCUSDT"])
+
+    assert {exchange.symbol_rules(name).symbol for name in ("BTCUSDT", "ETHUSDT")} == {"BTCUSDT", "ETHUSDT"}
+    assert [report.name for report in reports] == ["symbol_rules"] * 2
+
+
+def test_an_unknown_symbol_among_many_leaves_each_to_be_asked_for_alone(exchange: BinanceMargin) -> None:
+    exchange.learn_rules(["BTCUSDT", "NOSUCHUSDT"])
+
+    assert exchange.symbol_rules("BTCUSDT").symbol == "BTCUSDT"
+    with pytest.raises(Refused):
+        exchange.symbol_rules("NOSUCHUSDT")
+
+
 def test_market_questions_are_answered(exchange: BinanceMargin, simulator: SimulatorProcess) -> None:
     started_ms = exchange.now_ms()
     for price in ("60001", "60002", "60003"):

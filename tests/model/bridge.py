@@ -50,6 +50,10 @@ class Bridge:
     def symbol_rules(self, symbol: str) -> SymbolRules:
         return self._rules.get(symbol, self.now_ms(), self._ask_rules)
 
+    def learn_rules(self, symbols: Collection[str]) -> None:
+        for symbol in symbols:
+            self.symbol_rules(symbol)
+
     def _ask_rules(self, symbol: str) -> SymbolRules:
         info = self.simulator.catalog[symbol]
         body = self._ask("symbol_rules", lambda: exchange_info_json([info], server_time_ms=self.now_ms()))

@@ -56,9 +56,9 @@ class BinanceHttp(Client):  # type: ignore[misc]  # python-binance ships no type
         self._recv_window_ms = recv_window_ms
         self._now_ms = now_ms
 
-    def get_symbol_filters(self, symbol: str) -> Any:
-        """`exchangeInfo` of one symbol: python-binance only asks for all of them, some megabytes."""
-        return self._get("exchangeInfo", data={"symbol": symbol})
+    def get_symbol_filters(self, **which: str) -> Any:
+        """`exchangeInfo` of `symbol` or `symbols`: python-binance asks for all of them, some megabytes."""
+        return self._get("exchangeInfo", data=which)
 
     def _request(self, method: str, uri: str, signed: bool, force_params: bool = False, **kwargs: Any) -> Any:
         self.response = None

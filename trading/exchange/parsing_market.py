@@ -1,5 +1,6 @@
 """Binance's public answers as domain values. Pure; raises BadAnswer naming the field."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from trading.domain.types import Candle, SymbolRules, Tick
@@ -67,10 +68,18 @@ def aggregate_trades(answer: object, *, symbol: str) -> list[tuple[int, Tick]]:
 
 
 def symbol_rules(answer: object, *, symbol: str) -> SymbolRules:
-    for source in fields.rows(fields.present(fields.row(answer, "exchangeInfo"), "symbols"), "symbols"):
+    for source in _symbols(answer):
         if fields.text(source, "symbol") == symbol:
             return _rules(source)
     raise BadAnswer(f"symbols leave {symbol} out")
+
+
+def rules_of_all(answer: object) -> list[SymbolRules]:
+    return [_rules(source) for source in _symbols(answer)]
+
+
+def _symbols(answer: object) -> Iterator[Row]:
+    return fields.rows(fields.present(fields.row(answer, "exchangeInfo"), "symbols"), "symbols")
 
 
 def _rules(source: Row) -> SymbolRules:

@@ -27,6 +27,9 @@ class Exchange(Protocol):
     def symbol_rules(self, symbol: str) -> SymbolRules:
         """Cached. Raises `Refused` (-1121) for an unknown symbol."""
 
+    def learn_rules(self, symbols: Collection[str]) -> None:
+        """Have the rules of these symbols at hand, in as few calls as possible. Nothing if one is unknown."""
+
     def price(self, symbol: str) -> Tick: ...
 
     def prices(self) -> Mapping[str, Decimal]:

@@ -1,5 +1,6 @@
 """Isolated margin over REST: the `Exchange` port on python-binance's client."""
 
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -16,6 +17,7 @@ from trading.exchange.rules_cache import RulesCache
 
 _PAGE = 1000
 _SYMBOLS_PER_CALL = 5
+_RULES_PER_CALL = 100
 _HOUR_MS = 3_600_000
 # A little less than the 24 h that margin allows between the ends of one question.
 _LAST_DAY_MS = 24 * _HOUR_MS - 60_000
@@ -63,6 +65,19 @@ class BinanceMargin:
     def _ask_rules(self, symbol: str) -> SymbolRules:
         answer = self._caller.query("symbol_rules", self._http.get_symbol_filters, symbol=symbol)
         return parsing_market.symbol_rules(answer, symbol=symbol)
+
+    def learn_rules(self, symbols: Collection[str]) -> None:
+        # One call for all weighs as much as a call for one.
+        missing = self._rules.missing(symbols, self.now_ms())
+        for start in range(0, len(missing), _RULES_PER_CALL):
+            wanted = json.dumps(missing[start : start + _RULES_PER_CALL], separators=(",", ":"))
+            try:
+                answer = self._caller.query("symbol_rules", self._http.get_symbol_filters, symbols=wanted)
+            except Refused:
+                # One of them is not traded any more, and the exchange says no more about the others.
+                continue
+            for rules in parsing_market.rules_of_all(answer):
+                self._rules.put(rules, self.now_ms())
 
     def price(self, symbol: str) -> Tick:
         asked_ms = self.now_ms()
