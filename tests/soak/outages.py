@@ -1,0 +1,63 @@
+"""When what was broken, and for how long that made protection impossible."""
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+# While one of these lasts nobody can protect anything: nothing may be sent without a record, and nothing can
+# be sent to an exchange that does not answer. All other faults leave a second way, and get no allowance.
+BLOCKING = {"postgres", "ban", "http_status"}
+
+
+@dataclass
+class Outage:
+    """From `begin` to `end` (seconds since the epoch; None: it lasts)."""
+
+    name: str
+    what: str
+    begin: float
+    end: float | None = None
+
+    @property
+    def blocks(self) -> bool:
+        return self.what in BLOCKING
+
+    def overlaps(self, begin: float, end: float) -> bool:
+        return self.begin < end and (self.end is None or self.end > begin)
+
+
+class Outages:
+    """All of a run. Written by one thread, read by others."""
+
+    def __init__(self) -> None:
+        self._all: list[Outage] = []
+        self._lock = threading.Lock()
+
+    def begin(self, name: str, what: str) -> Outage:
+        outage = Outage(name, what, time.time())
+        with self._lock:
+            self._all.append(outage)
+        return outage
+
+    def during(self, begin: float, end: float) -> list[Outage]:
+        with self._lock:
+            return [outage for outage in self._all if outage.overlaps(begin, end)]
+
+
+def blocked_s(outages: Iterable[Outage], begin: float, end: float) -> float:
+    """Seconds between these two during which at least one blocking outage lasted."""
+    spans = sorted(
+        (max(begin, outage.begin), min(end, end if outage.end is None else outage.end))
+        for outage in outages
+        if outage.blocks and outage.overlaps(begin, end)
+    )
+    return _union_s(spans)
+
+
+def _union_s(spans: Sequence[tuple[float, float]]) -> float:
+    total, reached = 0.0, float("-inf")
+    for begin, end in spans:
+        total += max(0.0, end - max(begin, reached))
+        reached = max(reached, end)
+    return total
