@@ -4,15 +4,20 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 
 import pytest
 
+from tests import factories
 from tests.trading.test_catching_up import SYMBOL, Recorder, series
+from tests.trading.world import World
+from trading import gateway, queries
 from trading.consumer import backfill
 from trading.consumer.backfill import Backfill
 from trading.consumer.feed import FeedAge
 from trading.consumer.lanes import Lanes
 from trading.domain.types import Side, Tick
+from trading.models import Account
 
 
 class Slow:
@@ -116,3 +121,20 @@ async def test_a_second_reconnect_asks_anew_and_releases_nothing_early(
         await until(lambda: recorder.fired)
         assert slow.asked == 1
     assert recorder.fired == [touch]
+
+
+def test_prices_come_over_any_account_whose_connection_serves(world: World) -> None:
+    factories.account("broken", api_key_env="NO_SUCH_KEY")
+    assert [account.name for account in queries.active_accounts()] == ["broken", "main"]
+    began = world.exchange.now_ms() - 1
+    world.control.price(SYMBOL, "61000")
+    missed = backfill._prices_since(SYMBOL, Side.LONG, began)
+    assert Decimal(61_000) in [tick.price for tick in missed]
+    assert [tick.price for tick in backfill._prices_since(SYMBOL, Side.LONG, 0)] == [Decimal(61_000)]
+
+
+def test_no_prices_at_all_are_an_error_and_not_silence(world: World) -> None:
+    factories.account("broken", api_key_env="NO_SUCH_KEY")
+    Account.objects.filter(name="main").update(active=False)
+    with pytest.raises(gateway.MissingCredentials):
+        backfill._prices_since(SYMBOL, Side.LONG, 0)

@@ -144,9 +144,17 @@ class Backfill:
 
 
 def _prices_since(symbol: str, side: Side, since_ms: int) -> list[Tick]:
+    """Prices are public: any account's connection will do. Raises ExchangeError when none of them does."""
+    failed: ExchangeError | None = None
     for account in queries.active_accounts():
-        exchange = gateway.exchange_for(account)
-        if since_ms:
-            return loading.gap(exchange, symbol, side, after_ms=since_ms)
-        return [exchange.price(symbol)]
+        try:
+            exchange = gateway.exchange_for(account)
+            if since_ms:
+                return loading.gap(exchange, symbol, side, after_ms=since_ms)
+            return [exchange.price(symbol)]
+        except ExchangeError as error:
+            log.warning("%s: no prices over the connection of %s: %s", symbol, account, error)
+            failed = error
+    if failed is not None:
+        raise failed
     return []
