@@ -63,7 +63,7 @@ def kline(**changes: Any) -> dict[str, Any]:
 def test_a_trade_is_a_tick_at_its_trade_time(event: str) -> None:
     tick = decoder_at().decode(combined(trade(e=event)))
 
-    assert tick == Tick("BTCUSDT", D("61837.63"), 1723161255342)
+    assert tick == Tick("BTCUSDT", D("61837.63"), 1723161255342, trade_id=3735683259)
 
 
 def test_text_frames_are_read_like_binary_ones() -> None:

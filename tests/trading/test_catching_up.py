@@ -1,5 +1,6 @@
 """Prices that a stream did not bring: whatever the interruption, the stop is what it would have been."""
 
+import itertools
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -148,6 +149,22 @@ def test_any_mixture_of_stream_and_rest_gives_the_stop_of_the_ordered_series(
             late = data.draw(st.integers(0, upto - 1))
             recorder.market.on_tick(ticks[late])
             done = upto
+    assert (recorder.fired, recorder.stop.stop) == oracle(side, ticks)
+
+
+@given(
+    prices=some_prices, gaps=st.lists(st.integers(0, 2), min_size=40, max_size=40), side=sides, data=st.data()
+)
+def test_two_connections_that_bring_every_trade_give_the_stop_of_one(
+    prices: list[int], gaps: list[int], side: Side, data: st.DataObject
+) -> None:
+    """One takes over from the other. Trades of one millisecond are told apart by their ids."""
+    times = itertools.accumulate(gaps, initial=1_000)
+    ticks = [Tick(SYMBOL, Decimal(price), next(times), number) for number, price in enumerate(prices, 1)]
+    recorder, left = Recorder(side), [list(ticks), list(ticks)]
+    while any(left):
+        connection = data.draw(st.sampled_from([each for each in left if each]))
+        recorder.market.on_tick(connection.pop(0))
     assert (recorder.fired, recorder.stop.stop) == oracle(side, ticks)
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from trading import gateway
 from trading.consumer.lanes import Lane
 from trading.domain.client_ids import parse_client_id
-from trading.exchange.connection import Link, LinkState
+from trading.exchange.connection import USUAL, LinkState
 from trading.exchange.parsing import ListenToken
 from trading.exchange.user_events import OrderEvent, UserEvent
 from trading.exchange.user_stream import UserStream
@@ -75,5 +75,5 @@ class AccountFeeds:
 
 
 def _log_state(account: Account, state: LinkState) -> None:
-    level = logging.INFO if state.link in {Link.CONNECTED, Link.SUBSCRIBED} else logging.WARNING
+    level = logging.INFO if state.link in USUAL else logging.WARNING
     log.log(level, "user data of %s: %s %s", account, state.link, state.detail)

@@ -108,7 +108,10 @@ class Market:
         self.symbols: dict[str, SymbolState] = {}
 
     def on_tick(self, tick: Tick) -> None:
-        """One price. Without a watch, not above zero or older than the last one, it is dropped."""
+        """One price. Without a watch, not above zero, older than the last one or seen already, it is dropped.
+
+        While one connection takes over from another, both deliver every trade.
+        """
         state = self.symbols.get(tick.symbol)
         if state is None or tick.price <= ZERO:
             return
@@ -117,7 +120,7 @@ class Market:
             self._check(state, tick)
             return
         last = state.last
-        if last is not None and tick.time_ms < last.time_ms:
+        if last is not None and _is_past(tick, last):
             state.dropped += 1
             return
         state.last = tick
@@ -256,3 +259,10 @@ class Market:
             wanted.add(f"{name}@trade")
             wanted.update(f"{name}@kline_{watch.detector.interval}" for watch in state.entries)
         return wanted
+
+
+def _is_past(tick: Tick, last: Tick) -> bool:
+    """Older than `last`; within one millisecond, trades are told apart by their ids."""
+    if tick.time_ms != last.time_ms:
+        return tick.time_ms < last.time_ms
+    return 0 < tick.trade_id <= last.trade_id

@@ -21,7 +21,7 @@ from trading.consumer.lanes import Lanes
 from trading.consumer.market import EntryWatch, Market
 from trading.domain.lifecycle import PositionState
 from trading.domain.types import Candle, Tick
-from trading.exchange.connection import Link, LinkState
+from trading.exchange.connection import USUAL, Link, LinkState
 from trading.exchange.errors import ExchangeError
 from trading.exchange.frames import FrameDecoder
 from trading.exchange.streams import MarketStream
@@ -237,7 +237,7 @@ def _reconcile(account: Account) -> None:
 
 
 def _log_state(state: LinkState) -> None:
-    level = logging.INFO if state.link in {Link.CONNECTED, Link.SUBSCRIBED} else logging.WARNING
+    level = logging.INFO if state.link in USUAL else logging.WARNING
     log.log(level, "market stream: %s %s", state.link, state.detail)
 
 

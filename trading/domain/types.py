@@ -57,11 +57,15 @@ class SlotKey:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One price, from a stream or from REST; `time_ms` is the exchange's own time of it."""
+    """One price, from a stream or from REST; `time_ms` is the exchange's own time of it.
+
+    `trade_id` is 0 where it is not the price of a single trade.
+    """
 
     symbol: str
     price: Decimal
     time_ms: int
+    trade_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ class _Trade(msgspec.Struct, tag_field="e", tag="trade", gc=False):
     symbol: _Symbol = msgspec.field(name="s")
     price: Decimal = msgspec.field(name="p")
     time_ms: _TimeMs = msgspec.field(name="T")
+    trade_id: int = msgspec.field(name="t", default=0)
 
 
 class _AggregateTrade(_Trade, tag_field="e", tag="aggTrade", gc=False):
@@ -96,7 +97,7 @@ class FrameDecoder:
 def _tick(trade: _Trade) -> Tick | Drop:
     # Comparing a NaN raises ArithmeticError, which the caller counts as malformed.
     if 0 < trade.price < _PRICE_LIMIT:
-        return Tick(trade.symbol, trade.price, trade.time_ms)
+        return Tick(trade.symbol, trade.price, trade.time_ms, trade.trade_id)
     return Drop.IMPOSSIBLE_PRICE
 
 

@@ -9,7 +9,9 @@ import msgspec
 from websockets.asyncio.client import ClientConnection
 
 from trading.exchange.connection import (
+    LASTS_S,
     SHUTDOWN,
+    Duty,
     Link,
     LinkState,
     OnState,
@@ -40,14 +42,17 @@ class MarketStream:
         on_frame: Callable[[bytes], None],
         on_state: OnState = log_state,
         *,
+        lasts_s: float = LASTS_S,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        """`lasts_s`: another connection takes over when one has stood for that many seconds."""
         self._url = f"{url}/stream"
+        self._lasts_s = lasts_s
         self._on_frame = on_frame
         self._on_state = on_state
         self._jitter = jitter
         self._wanted: frozenset[str] = frozenset()
-        self._given_up = False
+        self._given_up = 0
         self._changed = asyncio.Event()
 
     def set_streams(self, names: Collection[str]) -> None:
@@ -65,30 +70,31 @@ class MarketStream:
 
     def reconnect(self) -> None:
         """Give the connection up, for one that stands and acknowledges but delivers nothing."""
-        self._given_up = True
+        self._given_up += 1
         self._changed.set()
 
     async def run(self) -> None:
-        await keep_connected(self._url, self._serve, self._on_state, jitter=self._jitter)
-
-    async def _serve(self, socket: ClientConnection) -> str:
-        subscriptions = Subscriptions()
-        self._given_up = False
-        return await serve_both(
-            self._read(socket, subscriptions), self._keep_subscribed(socket, subscriptions)
+        await keep_connected(
+            self._url, self._serve, self._on_state, lasts_s=self._lasts_s, jitter=self._jitter
         )
 
-    async def _read(self, socket: ClientConnection, subscriptions: Subscriptions) -> str:
+    async def _serve(self, socket: ClientConnection, duty: Duty) -> str:
+        subscriptions = Subscriptions()
+        return await serve_both(
+            self._read(socket, subscriptions, duty), self._keep_subscribed(socket, subscriptions, duty)
+        )
+
+    async def _read(self, socket: ClientConnection, subscriptions: Subscriptions, duty: Duty) -> str:
         while True:
             frame = await socket.recv(decode=False)
             if SHUTDOWN in frame:
-                return "the server announced its shutdown"
-            if frame.startswith(_MARKET_FRAME):
+                duty.leaving.set()
+            elif frame.startswith(_MARKET_FRAME):
                 self._on_frame(frame)
             else:
-                self._take_other(frame, subscriptions)
+                self._take_other(frame, subscriptions, duty)
 
-    def _take_other(self, frame: bytes, subscriptions: Subscriptions) -> None:
+    def _take_other(self, frame: bytes, subscriptions: Subscriptions, duty: Duty) -> None:
         """Answers to requests, and market frames that are spelled unusually; `on_frame` judges the rest."""
         answer = _answer(frame)
         if answer is None:
@@ -98,12 +104,16 @@ class MarketStream:
         self._changed.set()
         if subscriptions.settled:
             refused = ", ".join(f"{name}: {why}" for name, why in sorted(subscriptions.refused.items()))
-            self._on_state(LinkState(Link.REFUSED if refused else Link.SUBSCRIBED, refused))
+            duty.say(LinkState(Link.REFUSED if refused else Link.SUBSCRIBED, refused))
 
-    async def _keep_subscribed(self, socket: ClientConnection, subscriptions: Subscriptions) -> str:
-        clock = asyncio.get_running_loop().time
-        while not self._given_up:
+    async def _keep_subscribed(
+        self, socket: ClientConnection, subscriptions: Subscriptions, duty: Duty
+    ) -> str:
+        clock, given_up = asyncio.get_running_loop().time, self._given_up
+        while self._given_up == given_up:
             subscriptions.want(self._wanted)
+            if subscriptions.settled:
+                duty.ready.set()
             request = subscriptions.next_request(clock())
             if request is not None:
                 await socket.send(request)

@@ -11,6 +11,7 @@ from websockets.asyncio.client import ClientConnection
 
 from trading.exchange.connection import (
     SHUTDOWN,
+    Duty,
     Link,
     LinkState,
     OnState,
@@ -62,22 +63,23 @@ class UserStream:
     async def run(self) -> None:
         await keep_connected(self._url, self._serve, self._on_state, jitter=self._jitter)
 
-    async def _serve(self, socket: ClientConnection) -> str:
+    async def _serve(self, socket: ClientConnection, duty: Duty) -> str:
         leases = Leases()
-        return await serve_both(self._read(socket, leases), self._keep_subscribed(socket, leases))
+        return await serve_both(self._read(socket, leases, duty), self._keep_subscribed(socket, leases, duty))
 
-    async def _read(self, socket: ClientConnection, leases: Leases) -> str:
+    async def _read(self, socket: ClientConnection, leases: Leases, duty: Duty) -> str:
         while True:
             frame = await socket.recv(decode=False)
             if SHUTDOWN in frame:
-                return "the server announced its shutdown"
-            self._take(_message(frame), leases)
+                duty.leaving.set()
+            else:
+                self._take(_message(frame), leases, duty)
 
-    def _take(self, message: dict[str, Any], leases: Leases) -> None:
+    def _take(self, message: dict[str, Any], leases: Leases, duty: Duty) -> None:
         if "event" in message:
             self._take_event(message, leases)
         elif "id" in message:
-            self._take_answer(message, leases)
+            self._take_answer(message, leases, duty)
 
     def _take_event(self, message: dict[str, Any], leases: Leases) -> None:
         symbol = leases.symbol_of(message.get("subscriptionId"))
@@ -90,23 +92,25 @@ class UserStream:
         elif event is not None:
             self._on_event(event)
 
-    def _take_answer(self, message: dict[str, Any], leases: Leases) -> None:
+    def _take_answer(self, message: dict[str, Any], leases: Leases, duty: Duty) -> None:
         result = message.get("result")
         subscription_id = result.get("subscriptionId") if isinstance(result, dict) else None
         if isinstance(subscription_id, int):
             leases.granted(message["id"], subscription_id)
             if leases.settled:
-                self._on_state(LinkState(Link.SUBSCRIBED))
+                duty.say(LinkState(Link.SUBSCRIBED))
         elif symbol := leases.refused(message["id"], self._now_ms()):
-            self._on_state(LinkState(Link.REFUSED, f"{symbol}: {message.get('error')}"))
+            duty.say(LinkState(Link.REFUSED, f"{symbol}: {message.get('error')}"))
         self._changed.set()
 
-    async def _keep_subscribed(self, socket: ClientConnection, leases: Leases) -> str:
+    async def _keep_subscribed(self, socket: ClientConnection, leases: Leases, duty: Duty) -> str:
         while True:
             leases.want(self._wanted)
+            if leases.settled:
+                duty.ready.set()
             match leases.next_step(self._now_ms()):
                 case Subscribe(symbol):
-                    await self._subscribe(socket, leases, symbol)
+                    await self._subscribe(socket, leases, duty, symbol)
                 case Unsubscribe(symbol, subscription_id):
                     await self._send(socket, "userDataStream.unsubscribe", subscriptionId=subscription_id)
                     leases.ended(symbol)
@@ -115,13 +119,13 @@ class UserStream:
                 case GiveUp():
                     return "a subscription stayed unanswered"
 
-    async def _subscribe(self, socket: ClientConnection, leases: Leases, symbol: str) -> None:
+    async def _subscribe(self, socket: ClientConnection, leases: Leases, duty: Duty, symbol: str) -> None:
         try:
             token = await self._new_token(symbol)
         except ExchangeError as error:
             after_s = error.after_s if isinstance(error, RetryLater | StopAndPage) else 0.0
             leases.failed(symbol, self._now_ms(), after_s=after_s)
-            self._on_state(LinkState(Link.REFUSED, f"{symbol}: {error}"))
+            duty.say(LinkState(Link.REFUSED, f"{symbol}: {error}"))
             return
         request_id = await self._send(socket, "userDataStream.subscribe.listenToken", listenToken=token.token)
         leases.asked(request_id, symbol, token, self._now_ms())
