@@ -1,21 +1,24 @@
 """A stop that has fired is seen through, whatever goes wrong on the way."""
 
 import asyncio
+import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from django.db import connection
 
-from tests.trading.world import World, until
-from trading import services
-from trading.consumer import acting
+from tests.trading.world import World, signal_for, until
+from trading import entry, services
+from trading.consumer import acting, loading
 from trading.consumer.acting import Acting
 from trading.consumer.lanes import Lane, Lanes
-from trading.consumer.market import StopWatch
+from trading.consumer.market import EntryWatch, StopWatch
 from trading.domain.lifecycle import PositionState
 from trading.domain.types import Tick
-from trading.models import OrderIntent, Position
+from trading.models import Position
+
+Done = TypeVar("Done")
 
 
 def exit_at_its_stop(watch: StopWatch) -> None:
@@ -33,16 +36,33 @@ def exit_at_its_stop(watch: StopWatch) -> None:
     asyncio.run(act())
 
 
+def enter_on_a_signal(position: Position) -> None:
+    """What the consumer does when the averages cross, until it has nothing left to do."""
+
+    async def act() -> None:
+        lanes, ended = Lanes(1), asyncio.Event()
+        detector = loading.detector_for(position, now_ms=1)
+        try:
+            Acting(lanes, changed=ended.set).enter(EntryWatch(position, detector), signal_for(position))
+            async with asyncio.timeout(20):
+                await ended.wait()
+        finally:
+            lanes.close()
+
+    asyncio.run(act())
+    position.refresh_from_db()
+
+
 def touched(position: Position) -> Tick:
     assert position.stop_price is not None
     return Tick(position.slot.symbol, position.stop_price, position.extreme_time_ms + 1)
 
 
-def failing(once: Exception, *, after: bool) -> Callable[..., OrderIntent | None]:
-    """The real exit, whose first call ends in an error before or after it has done everything."""
-    left, real = [once], services.exit_now
+def failing(real: Callable[..., Done], once: Exception, *, after: bool) -> Callable[..., Done]:
+    """The real verb, whose first call ends in an error before or after it has done everything."""
+    left = [once]
 
-    def exit_now(**details: Any) -> OrderIntent | None:
+    def verb(**details: Any) -> Done:
         if left and not after:
             raise left.pop()
         done = real(**details)
@@ -50,7 +70,7 @@ def failing(once: Exception, *, after: bool) -> Callable[..., OrderIntent | None
             raise left.pop()
         return done
 
-    return exit_now
+    return verb
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -59,7 +79,8 @@ def test_exit_survives_an_error_that_nobody_expected(
 ) -> None:
     monkeypatch.setattr(acting, "RETRY_S", 0.01)
     position = world.enter()
-    monkeypatch.setattr(services, "exit_now", failing(RuntimeError("a surprise"), after=after))
+    surprise = RuntimeError("a surprise")
+    monkeypatch.setattr(services, "exit_now", failing(services.exit_now, surprise, after=after))
     exit_at_its_stop(StopWatch(position))
     position.refresh_from_db()
     assert position.state == PositionState.CLOSED
@@ -77,6 +98,45 @@ def test_claim_whose_answer_was_lost_is_pursued(world: World, monkeypatch: pytes
     position.refresh_from_db()
     assert position.state == PositionState.CLOSED
     assert len(world.orders("SELL")) == 1
+
+
+def test_entry_that_ends_in_an_error_that_nobody_expected_is_cancelled_with_the_reason(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its detector has fired: armed, it would wait for ever."""
+    surprise = RuntimeError("a surprise")
+    monkeypatch.setattr(entry, "enter", failing(entry.enter, surprise, after=False))
+    position = world.armed()
+    logging.getLogger("trading").addHandler(caplog.handler)
+    try:
+        enter_on_a_signal(position)
+    finally:
+        logging.getLogger("trading").removeHandler(caplog.handler)
+    assert (position.state, world.orders()) == ("cancelled", [])
+    assert position.note == "entry given up: RuntimeError: a surprise"
+    (alarm,) = (record for record in caplog.records if record.levelname == "CRITICAL")
+    assert "an error nobody expected" in alarm.getMessage()
+
+
+def test_entry_that_is_committed_is_seen_through_after_such_an_error(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    surprise = RuntimeError("a surprise")
+    monkeypatch.setattr(entry, "enter", failing(entry.enter, surprise, after=True))
+    position = world.armed()
+    enter_on_a_signal(position)
+    assert (position.state, len(world.orders())) == ("active", 1)
+
+
+def test_entry_without_an_answer_of_the_exchange_is_given_up_with_what_was_wrong(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acting, "RETRY_S", 0.01)
+    monkeypatch.setenv("BINANCE_API_KEY", "")
+    position = world.armed()
+    enter_on_a_signal(position)
+    assert position.state == "cancelled"
+    assert "BINANCE_API_KEY" in position.note
 
 
 def test_a_lane_that_is_closed_leaves_no_connection_open(world: World) -> None:

@@ -98,17 +98,27 @@ class Acting:
     async def _enter(self, position: Position, signal: Signal) -> None:
         lane = self._lanes.freest()
         log.info("%s: signal %s at %s", position, signal.id, signal.price)
+        why = await self._try_to_enter(position, signal, lane)
+        if why:
+            log.error("%s: signal %s given up: %s", position, signal.id, why)
+            await self._until_recorded(position, lane, lambda: _give_up(position, why))
+        await self._pursue(position, lane)
+
+    async def _try_to_enter(self, position: Position, signal: Signal, lane: Lane) -> str:
+        """Why it could not be tried to its end, empty if it was."""
+        why = ""
         for _ in range(ENTRY_TRIES):
             try:
                 await lane.run(lambda: _enter_now(position, signal))
-                break
+                return ""
             except (ExchangeError, DatabaseError) as error:
                 log.error("%s: entry not possible now, trying again: %s", position, error)
+                why = str(error)
                 await asyncio.sleep(RETRY_S)
-        else:
-            log.error("%s: signal %s given up", position, signal.id)
-            await self._until_recorded(position, lane, lambda: _give_up(position))
-        await self._pursue(position, lane)
+            except Exception as error:  # the detector is spent: it would stay armed for ever
+                log.critical("%s: entry ended by an error nobody expected", position, exc_info=error)
+                return f"{type(error).__name__}: {error}"
+        return why
 
     async def _back_up(self, intent: OrderIntent) -> None:
         """The exit task takes over if this process does not come through. Without a broker the sweep does."""
@@ -158,8 +168,8 @@ def _enter_now(position: Position, signal: Signal) -> None:
     entry.enter(position=position, signal=signal, desk=gateway.desk_for(position.slot.account))
 
 
-def _give_up(position: Position) -> None:
-    entry.give_up(position, "entry given up: the exchange could not be asked", gateway.utc_now())
+def _give_up(position: Position, why: str) -> None:
+    entry.give_up(position, f"entry given up: {why}", gateway.utc_now())
 
 
 def _exit_now(watch: StopWatch, tick: Tick, reader: Lane) -> OrderIntent | None:
