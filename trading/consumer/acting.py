@@ -113,7 +113,7 @@ class Acting:
                 return ""
             except (ExchangeError, DatabaseError) as error:
                 log.error("%s: entry not possible now, trying again: %s", position, error)
-                why = str(error)
+                why = str(error) or type(error).__name__
                 await asyncio.sleep(RETRY_S)
             except Exception as error:  # the detector is spent: it would stay armed for ever
                 log.critical("%s: entry ended by an error nobody expected", position, exc_info=error)
