@@ -12,13 +12,15 @@ from trading.queries import Account
 
 # Longer than the poll's slowest single step; a working poll renews it before each of them.
 LEASE = timedelta(seconds=30)
+# Many quick steps are renewed for together.
+FRESH = timedelta(seconds=3)
 
 
 class LeaseLost(Exception):
     """Another poll has taken over: this one must not go on."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lease:
     """`dismissed`: balances, by symbol, that earlier polls have looked into and found to be no position."""
 
@@ -26,6 +28,7 @@ class Lease:
     token: str
     started: datetime
     dismissed: dict[str, str]
+    renewed: datetime
 
 
 def begin(account: Account, holder: str, now: datetime) -> Lease | None:
@@ -35,13 +38,16 @@ def begin(account: Account, holder: str, now: datetime) -> Lease | None:
     taken = PollState.objects.filter(account=account, lease_until__lte=now).update(
         lease_holder=token, lease_until=now + LEASE, last_started_at=now, polls=F("polls") + 1
     )
-    return Lease(account.pk, token, now, state.dismissed) if taken else None
+    return Lease(account.pk, token, now, state.dismissed, renewed=now) if taken else None
 
 
 def renew(lease: Lease, now: datetime) -> None:
     """Before a step that takes time. Raises LeaseLost."""
+    if now - lease.renewed < FRESH:
+        return
     if not _held(lease).update(lease_until=now + LEASE):
         raise LeaseLost("another poll of this account has taken over")
+    lease.renewed = now
 
 
 def end(lease: Lease, now: datetime, *, dismissed: dict[str, str] | None = None, error: str = "") -> None:

@@ -10,6 +10,7 @@ from safetynet import acting, exclusions, exits, lease, metrics, observing
 from safetynet.acting import PollReport
 from safetynet.domain import Decision, Look, Situation, judge
 from safetynet.lease import Lease
+from trading import queries
 from trading.exchange.errors import ExchangeError
 from trading.execution import Desk
 from trading.queries import Account
@@ -71,7 +72,8 @@ def _run(account: Account, desk: Desk, turn: Lease, report: PollReport) -> dict[
     judged.sort(key=lambda pair: not acting.is_touched(work, pair[0]))
     looks = [pair for pair in judged if isinstance(pair[1], Look)]
     _act(work, [pair for pair in judged if pair not in looks])
-    _learn_rules(desk, looks)
+    if len(looks) > 1:
+        _prepare(work, looks)
     _act(work, looks)
     if sight.core is not None:
         exclusions.rebuild(account.name, sight.core)
@@ -85,10 +87,12 @@ def _act(work: acting.Work, judged: list[Judged]) -> None:
     _exit_here(work)
 
 
-def _learn_rules(desk: Desk, looks: list[Judged]) -> None:
-    """In one call what each look would ask for with a call of its own, and still will if this one fails."""
+def _prepare(work: acting.Work, looks: list[Judged]) -> None:
+    """At once what each look would ask for on its own, and still will if this fails."""
+    keys = [situation.slot for situation, _ in looks]
+    queries.have_slots(work.account, keys)
     try:
-        desk.exchange.learn_rules([situation.slot.symbol for situation, _ in looks])
+        work.desk.exchange.learn_rules([key.symbol for key in keys])
     except ExchangeError as error:
         log.warning("Safety Net: no rules for all symbols at once: %s", error)
 

@@ -1,6 +1,6 @@
 """Public reads of Core: what other parts may know. Errors propagate; an error is never 'not managed'."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -17,6 +17,7 @@ __all__ = [
     "core_holdings",
     "core_order_ids",
     "find_active_by_symbol_and_side",
+    "have_slots",
     "live_exit",
     "live_guard_exits",
     "live_intent_id",
@@ -121,6 +122,12 @@ def managed_positions(account: Account | None = None) -> list[Position]:
 
 def active_accounts() -> list[Account]:
     return list(Account.objects.filter(active=True))
+
+
+def have_slots(account: Account, keys: Iterable[SlotKey]) -> None:
+    """Create the rows of these slots that are not there yet, in one statement."""
+    rows = [Slot(account=account, venue=key.venue, symbol=key.symbol, side=key.side) for key in keys]
+    Slot.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def slot_for(account: Account, symbol: str, side: Side, venue: Venue = Venue.ISOLATED_MARGIN) -> Slot:

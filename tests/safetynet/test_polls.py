@@ -23,6 +23,7 @@ from trading import gateway
 from trading.domain.types import Side
 from trading.exchange.calls import CallReport
 from trading.exchange.rest import BinanceMargin
+from trading.exchange.rules_cache import RulesCache
 from trading.execution import Desk
 from trading.models import Account
 
@@ -59,6 +60,16 @@ def test_a_crashed_poll_gives_way_after_its_lease(account: Account, desk: Desk) 
         lease.renew(crashed, now + timedelta(seconds=32))
 
 
+def test_a_long_poll_keeps_its_turn(account: Account, desk: Desk) -> None:
+    now = desk.clock()
+    working = lease.begin(account, "slow", now)
+    assert working is not None
+
+    for seconds in range(0, 60, 2):
+        lease.renew(working, now + timedelta(seconds=seconds))
+        assert lease.begin(account, "next", now + timedelta(seconds=seconds + 25)) is None
+
+
 def test_the_end_of_a_poll_that_lost_its_turn_changes_nothing(account: Account, desk: Desk) -> None:
     now = desk.clock()
     crashed = lease.begin(account, "crashed", now)
@@ -83,6 +94,19 @@ def test_what_a_poll_costs_does_not_grow_with_the_positions(
     assert GuardedPosition.objects.count() == 50
     assert many == few
     assert few[1] == ["margin_pairs", "prices"]
+
+
+def test_the_rules_of_many_new_symbols_are_asked_for_once(
+    poll: Poll, market: SimulatorProcess, desk: Desk, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk.exchange, "_rules", RulesCache())
+    _open(market, range(5))
+
+    report = poll()
+
+    assert (report.opened, report.failures) == (5, [])
+    assert calls.count("symbol_rules") == 1
+    assert calls.count("trades") == 5
 
 
 def test_collateral_is_looked_into_once(poll: Poll, market: SimulatorProcess, calls: list[str]) -> None:
