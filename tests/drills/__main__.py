@@ -63,8 +63,7 @@ def _run(drills: "Sequence[Drill]", options: argparse.Namespace, console: Consol
 
             def tell(lanes: Sequence[running.Lane], outcome: "Outcome | None") -> None:
                 if outcome is not None:
-                    found = "passed" if outcome.passed else "FAILED"
-                    console.print(f"{outcome.row:>3}  {outcome.name}: {found} in {outcome.took_s:.0f} s")
+                    report.tell(outcome, console)
                 status.update("; ".join(f"row {lane.drill.row}" for lane in lanes if lane.drill))
 
             found = running.run(drills, home, lanes=options.lanes, tell=tell)

@@ -117,7 +117,7 @@ def _play(drill: "Drill", at: "Scene") -> list[tuple[str, str]]:
 
 def _speak_into(file: Path) -> None:
     """What this process prints or logs is not for the console, where the table is."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(descriptor, stream.fileno())
     os.close(descriptor)

@@ -23,7 +23,7 @@ def title(poll_s: float) -> str:
 
 
 def show(outcomes: Sequence[Outcome], away: Mapping[str, str], console: Console, *, heading: str) -> None:
-    """The table, then the rows that do not apply, then what went wrong."""
+    """The table, then the rows that do not apply."""
     table = Table(*_HEADS, title=heading, title_justify="left")
     for column in table.columns:
         column.justify = "right" if column.header in _NUMBERS else "left"
@@ -33,12 +33,16 @@ def show(outcomes: Sequence[Outcome], away: Mapping[str, str], console: Console,
     console.print(table)
     for row, why in away.items():
         console.print(f"not applicable: row {row}: {why}", highlight=False)
-    for one in outcomes:
-        for expected, seen in one.wrong:
-            console.print(f"[red]{one.name}[/red] (row {one.row})", highlight=False)
-            console.print(f"  expected  {expected}\n  seen      {seen}", markup=False, highlight=False)
-        if one.wrong:
-            console.print(f"  logs      {one.logs or 'see the log of its lane'}", highlight=False)
+
+
+def tell(one: Outcome, console: Console) -> None:
+    """One line as it comes in, and all that was wrong."""
+    verdict = "passed" if one.passed else "[red]FAILED[/red]"
+    console.print(f"{one.row:>3}  {one.name}: {verdict} in {one.took_s:.0f} s", highlight=False)
+    for expected, seen in one.wrong:
+        console.print(f"     expected  {expected}\n     seen      {seen}", markup=False, highlight=False)
+    if one.logs:
+        console.print(f"     logs      {one.logs}", highlight=False)
 
 
 def save(

@@ -1,6 +1,7 @@
 """Drills in lanes: whoever is free takes the next drill; a lane whose drill has failed is replaced."""
 
 import multiprocessing
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,10 @@ from pathlib import Path
 from tests.drills.lane import Outcome, work
 from tests.drills.registry import Drill
 
+# Far above the slowest: only a drill that hangs is ended by it.
+DRILL_LIMIT_S = 180.0
 _ENDS_WITHIN_S = 60.0
+_LOOK_S = 1.0
 
 
 @dataclass
@@ -22,6 +26,11 @@ class Lane:
     process: SpawnProcess
     line: Connection
     drill: Drill | None = None
+    since: float = 0.0
+
+    @property
+    def is_stuck(self) -> bool:
+        return self.drill is not None and time.monotonic() - self.since > DRILL_LIMIT_S
 
 
 Progress = Callable[[Sequence[Lane], Outcome | None], None]
@@ -33,7 +42,10 @@ def run(drills: Sequence[Drill], home: Path, *, lanes: int, tell: Progress) -> l
     busy = [_open(number, home) for number in range(1, min(lanes, len(drills)) + 1)]
     try:
         while busy:
-            for line in wait([lane.line for lane in busy]):
+            for lane in busy:
+                if lane.is_stuck:
+                    lane.process.terminate()
+            for line in wait([lane.line for lane in busy], timeout=_LOOK_S):
                 lane = next(each for each in busy if each.line is line)
                 outcome = _hear(lane)
                 if outcome is not None:
@@ -64,10 +76,9 @@ def _hear(lane: Lane) -> Outcome | None:
         return answer
     except EOFError:
         lane.process.join()
-        log = f"lane-{lane.number}.log"
-        seen = f"it ended with code {lane.process.exitcode}; see {log}"
         drill = lane.drill
-        wrong = [("the lane lives", seen)]
+        expected = f"an end within {DRILL_LIMIT_S:.0f} s" if lane.is_stuck else "a lane that lives"
+        wrong = [(expected, f"none: code {lane.process.exitcode}, see lane-{lane.number}.log")]
         if drill is None:
             return Outcome(0, f"lane-{lane.number}", "nothing: the stage did not open", wrong=wrong)
         return Outcome(drill.row, drill.name, drill.broke, wrong=wrong)
@@ -82,7 +93,7 @@ def _occupy(lane: Lane, busy: list[Lane], waiting: deque[Drill], home: Path, las
         if waiting and opened:
             busy.append(_open(lane.number, home))
     elif waiting:
-        lane.drill = waiting.popleft()
+        lane.drill, lane.since = waiting.popleft(), time.monotonic()
         lane.line.send(lane.drill.name)
     else:
         lane.line.send(None)

@@ -69,7 +69,7 @@ class Scene:
         order = ArmOrder(symbol=symbol, side=side, **terms)
         position = arming.arm(account=self.account, order=order, exchange=exchange, at=desk.clock())
         entry.enter(position=position, signal=_signal(position, price), desk=desk)
-        position.refresh_from_db()
+        self.fresh(position)
         self.expect("the entry", position.state, PositionState.ACTIVE)
         if watched:
             self.trail(position, price * (1 + _sign(side) * BEYOND))
@@ -84,7 +84,9 @@ class Scene:
         guards = GuardedPosition.objects.select_related("slot__account").filter(
             slot__account=self.account, slot__symbol=symbol, state=GuardState.GUARDING
         )
-        return self.until(guards.first, f"a poll guards {symbol}")
+        guard = self.until(guards.first, f"a poll guards {symbol}")
+        self.between_polls()
+        return guard
 
     def by_hand(self, order_side: str, quantity: str, symbol: str) -> dict[str, Any]:
         """The owner trades in the app; `all` is the whole position."""
@@ -107,7 +109,7 @@ class Scene:
     def pierce(self, row: Protected) -> None:
         """The market goes through the stop, and stays there. From the first time on it is unprotected."""
         side, symbol = row.slot.position_side, row.slot.symbol
-        row.refresh_from_db()
+        # As last read: the database may be away.
         stop = row.stop_price or Decimal(0)
         self.touch(symbol, stop * (1 - _sign(side) * BEYOND))
 
@@ -158,7 +160,8 @@ class Scene:
             raise DrillFailed(f"{what}: {expected}", str(seen))
 
     def fresh(self, row: Row) -> Row:
-        row.refresh_from_db()
+        """The row as it is now, with its slot: that can be read while the database is away."""
+        _read_anew(row)
         return row
 
     def closed(self, *rows: Protected, within_s: float = _PATIENCE_S) -> None:
@@ -168,7 +171,7 @@ class Scene:
 
     def _until_closed(self, row: Protected, within_s: float) -> None:
         def is_closed() -> bool:
-            row.refresh_from_db()
+            _read_anew(row)
             return row.state == "closed"
 
         self.until(is_closed, f"{row} is closed", within_s=within_s)
@@ -182,6 +185,11 @@ class Scene:
     def exits(self, symbol: str | None = None) -> list[dict[str, Any]]:
         """Robson's exit orders that the exchange has executed, at least in part."""
         return [order for order in self.orders(symbol) if _is_exit(order)]
+
+    def between_polls(self) -> None:
+        """Wait for a moment without one: whoever kills a poll leaves its turn taken for 30 s."""
+        states = PollState.objects.filter(account=self.account, polls__gt=0)
+        self.until(lambda: states.filter(lease_until__lte=gateway.utc_now()).exists(), "no poll is under way")
 
     def polls(self) -> int:
         """How many polls of the account have begun."""
@@ -214,6 +222,10 @@ def begin(stage: Stage) -> Scene:
     folder = logfiles.path("any").parent
     logs = {file.stem: file.stat().st_size for file in folder.glob("*.log")}
     return Scene(stage, account, key, logs)
+
+
+def _read_anew(row: Protected) -> None:
+    row.refresh_from_db(from_queryset=type(row)._default_manager.select_related("slot__account"))
 
 
 def _asked(question: Callable[[], Found]) -> Found | None:
