@@ -89,6 +89,25 @@ async def test_subscriptions_follow_what_is_wanted_without_a_new_connection(
     assert heard.links(Link.CONNECTED) == 1
 
 
+async def test_every_change_of_what_is_wanted_is_answered_once(
+    simulator: SimulatorProcess, heard: Heard
+) -> None:
+    stream = stream_of(simulator.ws_url, heard)
+    assert stream.set_streams({"btcusdt@trade"})
+
+    async with running(stream.run()):
+        await until(lambda: heard.links(Link.SUBSCRIBED) == 1)
+        assert not stream.set_streams({"btcusdt@trade"})
+        assert stream.set_streams({"btcusdt@trade", "ethusdt@trade"})
+        # Taken back before it was asked for: nothing is left to acknowledge, and whoever waits hears that.
+        assert not stream.set_streams({"btcusdt@trade"})
+        await until(lambda: heard.links(Link.SUBSCRIBED) == 2)
+        assert stream.set_streams({"btcusdt@trade", "ethusdt@trade"})
+        await until(lambda: heard.links(Link.SUBSCRIBED) == 3)
+
+    assert heard.links(Link.SUBSCRIBED) == 3
+
+
 async def test_a_dropped_connection_comes_back_with_its_subscriptions(
     simulator: SimulatorProcess, heard: Heard
 ) -> None:

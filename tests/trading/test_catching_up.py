@@ -168,6 +168,18 @@ def test_two_connections_that_bring_every_trade_give_the_stop_of_one(
     assert (recorder.fired, recorder.stop.stop) == oracle(side, ticks)
 
 
+def test_a_symbol_that_was_quiet_since_it_was_loaded_falls_behind_too() -> None:
+    recorder = Recorder(Side.LONG)
+    replayed, touch, recovered = series([1_000, 940, 1_010])
+    recorder.market.expect(SYMBOL)
+    recorder.market.add_stop(watch_of(Side.LONG), [replayed])
+    recorder.market.loaded(SYMBOL)
+    assert recorder.market.fall_behind() == {SYMBOL: replayed.time_ms}
+    recorder.market.on_tick(recovered)
+    recorder.market.catch_up(SYMBOL, [touch, recovered])
+    assert recorder.fired == [touch]
+
+
 def test_an_older_price_never_acts() -> None:
     recorder = Recorder(Side.LONG)
     recorder.market.on_tick(Tick(SYMBOL, Decimal(1_100), 2_000))

@@ -43,11 +43,13 @@ class Backfill:
         self._turn: deque[str] = deque()
         self._alarmed: set[str] = set()
         self._subscribed = asyncio.Event()
+        self.connections = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._catching: asyncio.Task[None] | None = None
 
     def connected(self) -> None:
         """A new connection stands and carries nothing yet: what was missed is fetched once it does."""
+        self.connections += 1
         self._subscribed.clear()
         if self._catching is not None:
             # Its answers end before this connection began; who is still behind is behind from there.
@@ -63,8 +65,25 @@ class Backfill:
         return task
 
     def subscribed(self) -> None:
-        """Every wanted stream is acknowledged."""
+        """Every wanted stream is acknowledged, or refused for good."""
         self._subscribed.set()
+
+    def lacking(self) -> None:
+        """More is wanted than the stream carries, until it says that it is subscribed."""
+        self._subscribed.clear()
+
+    async def acknowledged(self) -> bool:
+        """Whether the stream carries everything wanted; waits for that, but not for long."""
+        try:
+            async with asyncio.timeout(SUBSCRIBED_WITHIN_S):
+                return await self._subscribed.wait()
+        except TimeoutError:
+            log.error("the market stream has not acknowledged its subscriptions")
+            return False
+
+    async def carried(self) -> None:
+        """Wait until the stream carries everything wanted, however long that takes."""
+        await self._subscribed.wait()
 
     async def check(self) -> None:
         """Symbols whose stream is silent get their prices over REST, a few symbols at each call."""
@@ -82,11 +101,7 @@ class Backfill:
     async def _bring(self, symbol: str, lane: Lane) -> None:
         missed = await self._missed(symbol, lane)
         state = self._market.symbols.get(symbol)
-        newer = (
-            state is not None
-            and state.last is not None
-            and any(tick.time_ms > state.last.time_ms for tick in missed)
-        )
+        newer = state is not None and state.seen_ms and any(tick.time_ms > state.seen_ms for tick in missed)
         # A market without a trade is quiet, not silent.
         if newer and symbol not in self._alarmed:
             self._alarmed.add(symbol)
@@ -96,24 +111,16 @@ class Backfill:
             self._market.on_tick(tick)
 
     async def _catch_up(self, last_ms: Mapping[str, int]) -> None:
-        acknowledged = await self._acknowledged()
+        acknowledged = await self.acknowledged()
         lanes = cycle(self._lanes.catching)
         await asyncio.gather(
             *(self._catch_one_up(symbol, last_ms[symbol], next(lanes)) for symbol in last_ms)
         )
         if not acknowledged:
             # What was traded between those answers and the first price of the stream is in neither.
-            await self._subscribed.wait()
+            await self.carried()
             for symbol, since_ms in last_ms.items():
                 self._market.catch_up_late(symbol, await self._prices(symbol, since_ms, next(lanes)))
-
-    async def _acknowledged(self) -> bool:
-        try:
-            async with asyncio.timeout(SUBSCRIBED_WITHIN_S):
-                return await self._subscribed.wait()
-        except TimeoutError:
-            log.error("the market stream has not acknowledged its subscriptions")
-            return False
 
     async def _catch_one_up(self, symbol: str, since_ms: int, lane: Lane) -> None:
         asked = self._keep(self._prices(symbol, since_ms, lane))
@@ -128,8 +135,7 @@ class Backfill:
     async def _missed(self, symbol: str, lane: Lane) -> list[Tick]:
         """Every price since the last one that was seen; none when the exchange cannot be asked."""
         state = self._market.symbols.get(symbol)
-        since_ms = state.last.time_ms if state and state.last else 0
-        return await self._prices(symbol, since_ms, lane)
+        return await self._prices(symbol, state.seen_ms if state else 0, lane)
 
     async def _prices(self, symbol: str, since_ms: int, lane: Lane) -> list[Tick]:
         state = self._market.symbols.get(symbol)

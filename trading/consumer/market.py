@@ -75,6 +75,13 @@ class SymbolState:
         if watch.key in self.book:
             self.book.remove(watch.key)
 
+    @property
+    def seen_ms(self) -> int:
+        """The exchange's time (ms) up to which prices have been seen, by the stream or by what was loaded."""
+        if self.last is not None:
+            return self.last.time_ms
+        return min((watch.stop.last_time_ms for watch in self.look()), default=0)
+
     def tighten(self, key: str, extreme: Decimal | None) -> None:
         """Give a stop of the book a better extreme (quote currency) than its own."""
         if extreme is None or key not in self.book or self.book[key].fired:
@@ -202,7 +209,7 @@ class Market:
 
         Returns the symbols with the exchange's time (ms) of the last price, those still behind included.
         """
-        missed = {s.symbol: s.last.time_ms for s in self.symbols.values() if s.stops and s.last is not None}
+        missed = {state.symbol: state.seen_ms for state in self.symbols.values() if state.stops}
         for symbol in missed:
             state = self.symbols[symbol]
             if not state.behind:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -116,7 +116,9 @@ class Consumer:
         if state.link is Link.CONNECTED:
             self.backfill.connected()
             self._reconnected.set()
-        elif state.link is Link.SUBSCRIBED:
+        elif state.link is Link.DISCONNECTED:
+            self.backfill.lacking()
+        elif state.link in {Link.SUBSCRIBED, Link.REFUSED}:
             self.backfill.subscribed()
 
     async def sync(self) -> None:
@@ -129,7 +131,8 @@ class Consumer:
             if (position.pk, position.state) not in self._known:
                 self._begin(position)
         self._known = states
-        self.stream.set_streams(self.market.streams())
+        if self.stream.set_streams(self.market.streams()):
+            self.backfill.lacking()
         self._follow_accounts(positions)
 
     def _follow_accounts(self, positions: list[Position]) -> None:
@@ -155,7 +158,10 @@ class Consumer:
 
     def _load(self, position: Position, load: Callable[[Position], Awaitable[None]]) -> None:
         self.market.expect(position.slot.symbol)
-        task = asyncio.create_task(self._load_until_done(position, load))
+        self._keep(self._load_until_done(position, load))
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._loads.add(task)
         task.add_done_callback(self._loads.discard)
 
@@ -177,8 +183,18 @@ class Consumer:
         self.market.add_entry(watch, candles)
 
     async def _load_stop(self, position: Position) -> None:
+        """Asked for once the stream carries its symbol: no price falls between the answer and the stream."""
+        acknowledged, connection = await self.backfill.acknowledged(), self.backfill.connections
         watch, replayed = await self.lanes.loading.run(lambda: loading.load_stop(position))
         self.market.add_stop(watch, replayed)
+        if not acknowledged or connection != self.backfill.connections:
+            self._keep(self._load_once_carried(position))
+
+    async def _load_once_carried(self, position: Position) -> None:
+        """The answer came before the stream did: what was traded in between is in neither."""
+        await self.backfill.carried()
+        if (position.pk, position.state) in self._known:
+            self._load(position, self._load_stop)
 
     async def persist(self) -> None:
         batch = self.market.take_progress()

@@ -52,12 +52,14 @@ class MarketStream:
         self._on_state = on_state
         self._jitter = jitter
         self._wanted: frozenset[str] = frozenset()
+        self._edition = 0
         self._given_up = 0
         self._changed = asyncio.Event()
 
-    def set_streams(self, names: Collection[str]) -> None:
+    def set_streams(self, names: Collection[str]) -> bool:
         """Carry exactly these from now on, such as btcusdt@trade. Call it on the event loop.
 
+        True when some of them are new: `on_state` hears SUBSCRIBED or REFUSED once all are settled.
         Raises ValueError for a malformed name, and for more than one connection may carry.
         """
         malformed = sorted(name for name in names if not _NAME.fullmatch(name))
@@ -65,8 +67,11 @@ class MarketStream:
             raise ValueError(f"not names of streams: {malformed}")
         if len(set(names)) > _MAX_STREAMS:
             raise ValueError(f"{len(set(names))} streams, one connection carries {_MAX_STREAMS}")
-        self._wanted = frozenset(names)
-        self._changed.set()
+        before, self._wanted = self._wanted, frozenset(names)
+        if self._wanted != before:
+            self._edition += 1
+            self._changed.set()
+        return not self._wanted <= before
 
     def reconnect(self) -> None:
         """Give the connection up, for one that stands and acknowledges but delivers nothing."""
@@ -102,7 +107,12 @@ class MarketStream:
             return
         subscriptions.answered(*answer)
         self._changed.set()
-        if subscriptions.settled:
+        self._tell(subscriptions, duty)
+
+    def _tell(self, subscriptions: Subscriptions, duty: Duty) -> None:
+        """Say, once for each change of what is wanted, that all of it is carried or refused."""
+        subscriptions.want(self._wanted)
+        if subscriptions.newly_settled(self._edition):
             refused = ", ".join(f"{name}: {why}" for name, why in sorted(subscriptions.refused.items()))
             duty.say(LinkState(Link.REFUSED if refused else Link.SUBSCRIBED, refused))
 
@@ -111,7 +121,7 @@ class MarketStream:
     ) -> str:
         clock, given_up = asyncio.get_running_loop().time, self._given_up
         while self._given_up == given_up:
-            subscriptions.want(self._wanted)
+            self._tell(subscriptions, duty)
             if subscriptions.settled:
                 duty.ready.set()
             request = subscriptions.next_request(clock())

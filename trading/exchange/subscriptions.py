@@ -30,6 +30,7 @@ class Subscriptions:
         self._suspects: set[str] = set()
         self._pending: dict[int, _Request] = {}
         self._last_id = 0
+        self._told: int | None = None
 
     def want(self, names: Collection[str]) -> None:
         self._wanted = frozenset(names)
@@ -38,6 +39,13 @@ class Subscriptions:
     def settled(self) -> bool:
         """Whether everything wanted is carried or refused, and nothing else is."""
         return not self._pending and not self._to_add() and not self._to_drop()
+
+    def newly_settled(self, edition: int) -> bool:
+        """Whether it is settled, true once for each edition of what is wanted."""
+        if not self.settled or self._told == edition:
+            return False
+        self._told = edition
+        return True
 
     def next_request(self, now_s: float) -> str | None:
         """The next message to send, as JSON; None when there is nothing to ask for at the moment."""

@@ -1,0 +1,83 @@
+"""A symbol that was not streamed before: what is traded until its stream is acknowledged counts too."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from tests.trading.world import SYMBOL, World
+from trading.consumer import backfill
+from trading.consumer.process import Consumer
+from trading.domain.lifecycle import PositionState
+from trading.exchange.connection import Link, LinkState
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def consume(act: Callable[[Consumer], Coroutine[Any, Any, None]]) -> None:
+    """A consumer whose stream is connected, and acknowledges and brings what the test says."""
+
+    async def run() -> None:
+        consumer = Consumer()
+        try:
+            consumer.on_link(LinkState(Link.CONNECTED))
+            await consumer.sync()
+            await act(consumer)
+            await consumer.acting.finish()
+        finally:
+            consumer.lanes.close()
+
+    asyncio.run(run())
+
+
+def watched(consumer: Consumer) -> bool:
+    return bool(consumer.market.symbols[SYMBOL].stops)
+
+
+def fall_and_recover(world: World) -> None:
+    for price in ("58000", "60500"):
+        world.control.price(SYMBOL, price)
+
+
+@pytest.mark.parametrize("answer", [Link.SUBSCRIBED, Link.REFUSED])
+def test_past_is_asked_for_once_the_stream_is_acknowledged(
+    world: World, monkeypatch: pytest.MonkeyPatch, answer: Link
+) -> None:
+    monkeypatch.setattr(backfill, "SUBSCRIBED_WITHIN_S", 20)
+    position = world.enter()
+
+    async def act(consumer: Consumer) -> None:
+        for _ in range(3):
+            await consumer.lanes.loading.run(lambda: None)
+        assert not watched(consumer)
+        fall_and_recover(world)
+        consumer.on_link(LinkState(answer))
+        await until(lambda: consumer.acting._busy)
+
+    consume(act)
+    position.refresh_from_db()
+    assert position.state == PositionState.CLOSED
+    assert len(world.orders("SELL")) == 1
+
+
+def test_stop_waits_for_no_stream_that_does_not_answer_and_asks_again_once_it_does(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backfill, "SUBSCRIBED_WITHIN_S", 0.05)
+    position = world.enter()
+
+    async def act(consumer: Consumer) -> None:
+        await until(lambda: watched(consumer))
+        fall_and_recover(world)
+        consumer.on_link(LinkState(Link.SUBSCRIBED))
+        await until(lambda: consumer.acting._busy)
+
+    consume(act)
+    position.refresh_from_db()
+    assert position.state == PositionState.CLOSED
+    assert len(world.orders("SELL")) == 1
