@@ -6,11 +6,14 @@ from typing import Protocol
 
 from django.db import connection
 
-from robson.local.simulator import SimulatorError
+from robson.local.simulator import Control, SimulatorError
+from simulator.ledger import floor_to
+from simulator.symbols import CATALOG
 from tests.soak.breaking import Breaking
 from tests.soak.diary import Diary
 from tests.soak.monitor import Lack, Monitor
 from tests.soak.owner import Owner
+from tests.soak.sight import Held
 from tests.soak.stage import Stage
 from trading import operations
 from trading.domain.lifecycle import LIVE_INTENT_STATES
@@ -87,9 +90,20 @@ def _close_by_hand(soak: Ended) -> None:
     for held in sight.held:
         if any(core.symbol == held.symbol for core in sight.robson.cores):
             continue
-        side = OrderSide.SELL if held.side is Side.LONG else OrderSide.BUY
         try:
-            soak.stage.simulator.control.trade(side, "all", symbol=held.symbol)
+            _sell_or_buy(soak.stage.simulator.control, held)
             soak.diary.note("owner", f"closes by hand: {held.quantity}", held.symbol)
         except SimulatorError as error:
             soak.diary.note("owner", f"cannot close by hand: {error}", held.symbol)
+
+
+def _sell_or_buy(app: Control, held: Held) -> None:
+    if held.side is Side.LONG:
+        app.trade(OrderSide.SELL, "all", symbol=held.symbol)
+        return
+    try:
+        app.trade(OrderSide.BUY, "all", symbol=held.symbol)
+    except SimulatorError:
+        # Nothing is owed: coins of his own were sold, and are bought again.
+        quantity = floor_to(held.quantity, CATALOG[held.symbol].step)
+        app.trade(OrderSide.BUY, f"{quantity:f}", symbol=held.symbol)
