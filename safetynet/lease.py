@@ -1,11 +1,16 @@
-"""Whose turn the poll of an account is. Two polls never overlap, and a crashed one gives way by itself."""
+"""Whose turn the poll of an account is. Two polls never overlap, and a crashed one gives way by itself.
+
+A poll whose session with the database has ended is over: its process was killed, or the database restarted.
+Nobody waits for the lease of the dead; it is for one that hangs.
+"""
 
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
+from django.db.models.expressions import RawSQL
 
 from safetynet.models import PollState
 from trading.queries import Account
@@ -14,6 +19,11 @@ from trading.queries import Account
 LEASE = timedelta(seconds=30)
 # Many quick steps are renewed for together.
 FRESH = timedelta(seconds=3)
+
+_SESSIONS = "SELECT pid || '@' || extract(epoch FROM backend_start) FROM pg_stat_activity"
+# A process id alone may be given away again.
+_OWN_SESSION = RawSQL(f"{_SESSIONS} WHERE pid = pg_backend_pid()", ())  # noqa: S611 (a constant text)
+_LIVE_SESSIONS = RawSQL(_SESSIONS, ())  # noqa: S611 (a constant text)
 
 
 class LeaseLost(Exception):
@@ -35,8 +45,13 @@ def begin(account: Account, holder: str, now: datetime) -> Lease | None:
     """Take the poll's turn; None while another poll has it."""
     state, _ = PollState.objects.get_or_create(account=account, defaults={"lease_until": now})
     token = f"{secrets.token_hex(4)}:{holder}"[:64]
-    taken = PollState.objects.filter(account=account, lease_until__lte=now).update(
-        lease_holder=token, lease_until=now + LEASE, last_started_at=now, polls=F("polls") + 1
+    free = Q(lease_until__lte=now) | ~Q(lease_session__in=_LIVE_SESSIONS)
+    taken = PollState.objects.filter(free, account=account).update(
+        lease_holder=token,
+        lease_session=_OWN_SESSION,
+        lease_until=now + LEASE,
+        last_started_at=now,
+        polls=F("polls") + 1,
     )
     return Lease(account.pk, token, now, state.dismissed, renewed=now) if taken else None
 

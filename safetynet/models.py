@@ -94,6 +94,11 @@ class PollState(models.Model):
 
     account = models.OneToOneField("trading.Account", on_delete=models.CASCADE, related_name="poll_state")
     lease_holder = models.CharField(max_length=64, blank=True)
+    lease_session = models.CharField(
+        max_length=64,
+        blank=True,
+        help_text="The database session of its holder: gone with it, so is the lease.",
+    )
     lease_until = models.DateTimeField(default=timezone.now)
     last_started_at = models.DateTimeField(null=True)
     last_success_at = models.DateTimeField(null=True)

@@ -1,5 +1,6 @@
 """Polls as such: one at a time, cheap however many positions there are, on schedule."""
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from importlib import import_module
@@ -41,8 +42,14 @@ def test_a_poll_under_way_shuts_out_a_second_one(account: Account, desk: Desk, p
 
 def test_of_many_at_once_one_gets_the_turn(account: Account, desk: Desk) -> None:
     turns: list[lease.Lease | None] = []
+    all_asked = threading.Barrier(8)
 
-    errors = at_once(8, lambda: turns.append(lease.begin(account, "somebody", desk.clock())))
+    def ask() -> None:
+        turns.append(lease.begin(account, "somebody", desk.clock()))
+        # Its session ends with the thread, and the turn with its session.
+        all_asked.wait(10)
+
+    errors = at_once(8, ask)
 
     assert errors == [None] * 8
     assert len([turn for turn in turns if turn]) == 1
@@ -58,6 +65,15 @@ def test_a_crashed_poll_gives_way_after_its_lease(account: Account, desk: Desk) 
     assert lease.begin(account, "next", now + timedelta(seconds=31)) is not None
     with pytest.raises(lease.LeaseLost):
         lease.renew(crashed, now + timedelta(seconds=32))
+
+
+def test_a_poll_that_was_killed_gives_way_at_once(account: Account, desk: Desk) -> None:
+    now = desk.clock()
+    # Each thread has a session of its own with the database, closed at its end as by a kill.
+    at_once(1, lambda: lease.begin(account, "killed", now))
+    assert PollState.objects.get().lease_until > now
+
+    assert lease.begin(account, "next", now + timedelta(seconds=1)) is not None
 
 
 def test_a_long_poll_keeps_its_turn(account: Account, desk: Desk) -> None:
