@@ -118,7 +118,7 @@ class Consumer:
             self._reconnected.set()
         elif state.link is Link.DISCONNECTED:
             self.backfill.lacking()
-        elif state.link in {Link.SUBSCRIBED, Link.REFUSED}:
+        elif state.link in {Link.SUBSCRIBED, Link.REFUSED, Link.REPLACED}:
             self.backfill.subscribed()
 
     async def sync(self) -> None:
