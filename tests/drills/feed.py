@@ -4,14 +4,18 @@ import time
 from decimal import Decimal
 from functools import reduce
 
+import requests
+
 from tests.drills.registry import drill
 from tests.drills.scene import TICK, Scene
+from tests.drills.settings import POLL_INTERVAL_S as POLL_S
 from trading.domain.trailing import TrailingStop, on_price
 from trading.models import OrderIntent, Position
 
 AGE_LIMIT_S = 5
 ALARM = "REST prices take over"
 SYMBOL = "BTCUSDT"
+FLOOD_S = 12
 
 
 @drill(2, broke="stream mute: connected, acknowledged, no data")
@@ -63,3 +67,26 @@ def _same_stop(scene: Scene, position: Position, before: TrailingStop) -> None:
     intent = OrderIntent.objects.get(position=position, purpose="exit")
     scene.expect("the stop of the ordered series", position.stop_price, stop.stop)
     scene.expect("it was touched", (intent.trigger_price or 0) <= (stop.stop or 0), True)
+
+
+@drill(3, broke="nothing: hundreds of prices a second", exits=2)
+def polls_keep_their_pace_under_a_flood_of_events(scene: Scene) -> None:
+    """Neither prices nor orders by hand put a poll off, and its count and its age are exported."""
+    position, guard = scene.core(), scene.guarded()
+    with scene.stage.market.flood():
+        began, polls = time.monotonic(), scene.polls()
+        while time.monotonic() < began + FLOOD_S:
+            scene.rest_by_hand("BUY", "0.0002", SYMBOL, price="30000")
+            time.sleep(0.1)
+        scene.expect("a poll in each interval, but for the first", scene.polls() - polls >= 2, True)
+        scene.pierce(guard)
+        scene.pierce(position)
+        scene.allow(POLL_S + 3, "one poll, 3 s to exit")
+        scene.closed(position, guard)
+    text = requests.get(f"{scene.stage.web}/metrics", timeout=10).text
+    for exported in (
+        f'safety_net_polls_total{{account="{scene.account}",outcome="ok"}}',
+        f'robson_age_seconds{{part="poll:{scene.account}"}}',
+        f'robson_ready{{part="poll:{scene.account}"}} 1.0',
+    ):
+        scene.expect(f"the metrics tell {exported}", exported in text, True)

@@ -1,11 +1,15 @@
 """The simulator's prices, printed again and again: a market is never silent."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 
 from robson.local.simulator import Control, SimulatorError
 
 EVERY_S = 0.2
+# Some hundred prices a second: as fast as the simulator can be told.
+FLOOD_EVERY_S = 0.001
 
 
 class Market:
@@ -14,6 +18,7 @@ class Market:
     def __init__(self, url: str) -> None:
         self._exchange = Control(url)
         self._prices: dict[str, Decimal] = {}
+        self._every_s = EVERY_S
         # A price that was replaced must not be printed after the one that replaced it.
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -33,13 +38,21 @@ class Market:
         """No symbol is traded any more."""
         with self._lock:
             self._prices.clear()
+            self._every_s = EVERY_S
+
+    @contextmanager
+    def flood(self) -> Iterator[None]:
+        """Print as fast as it goes."""
+        self._every_s = FLOOD_EVERY_S
+        yield
+        self._every_s = EVERY_S
 
     def close(self) -> None:
         self._closing.set()
         self._thread.join()
 
     def _go_on(self) -> None:
-        while not self._closing.wait(EVERY_S):
+        while not self._closing.wait(self._every_s):
             with self._lock:
                 for symbol, price in self._prices.items():
                     try:

@@ -1,11 +1,14 @@
 """Processes die, hang, and come twice."""
 
+import random
+import time
 from decimal import Decimal
 
 from celery import current_app
 
 from tests.drills.registry import drill
 from tests.drills.scene import Scene
+from tests.drills.settings import POLL_INTERVAL_S as POLL_S
 from trading.models import OrderIntent
 
 
@@ -45,7 +48,7 @@ def everybody_at_once_sends_one_order(scene: Scene) -> None:
     guard = scene.guarded()
     scene.allow(5 + 2, "one poll, 2 s to exit")
     scene.pierce(guard)
-    scene.until(lambda: scene.fresh(guard).touched_price, "a poll sees the touch")
+    scene.touch_seen(guard)
     for _ in range(20):
         current_app.send_task("safetynet.exit_guard", args=(guard.pk,), queue="exits")
         current_app.send_task("safetynet.poll_all", queue="safetynet")
@@ -56,3 +59,46 @@ def everybody_at_once_sends_one_order(scene: Scene) -> None:
     polls = scene.polls()
     scene.until(lambda: scene.polls() > polls + 1, "polls go on")
     programs.stop(*twins)
+
+
+@drill(3, broke="polling worker killed")
+def polls_that_stop_are_announced_and_the_consumer_runs_them(scene: Scene) -> None:
+    """Nobody polls for two intervals: the consumer says so and polls itself."""
+    guard = scene.guarded()
+    scene.stage.programs.kill("worker-safetynet")
+    scene.pierce(guard)
+    scene.allow(2 * POLL_S + 5 + 2, "two polls missed, 5 s to notice, 2 s to exit")
+    scene.closed(guard)
+    scene.expect("the alarm", scene.logged("consumer", "no poll has run for"), True)
+
+
+@drill(29, broke="consumer killed in the middle of exits", exits=4)
+def a_consumer_killed_at_any_moment_of_an_exit_leaves_one_order(scene: Scene) -> None:
+    """Killed some ms after the touch, four times: whoever comes next finds what was committed, or sent."""
+    chance = random.SystemRandom()
+    positions = [scene.core(symbol) for symbol in ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT")]
+    scene.allow(20 + 2 + 8, "a lease of 20 s, 2 s to the sweep, 8 s to start again")
+    for position in positions:
+        scene.pierce(position)
+        time.sleep(chance.uniform(0, 0.06))
+        scene.stage.programs.kill("consumer")
+        scene.stage.programs.start("consumer")
+        scene.closed(position)
+
+
+@drill(29, broke="workers killed in the middle of exits", exits=3)
+def a_worker_killed_at_any_moment_of_an_exit_leaves_one_order(scene: Scene) -> None:
+    """Poll and exit are killed a few ms after the touch is seen, three times."""
+    chance = random.SystemRandom()
+    guards = [scene.guarded(symbol) for symbol in ("ETHUSDT", "BNBUSDT", "SOLUSDT")]
+    scene.allow(
+        POLL_S + 20 + 2 + 8,
+        "one poll to see it, a lease of 20 s, 2 s to the sweep, 8 s to start again",
+    )
+    for guard in guards:
+        scene.pierce(guard)
+        scene.touch_seen(guard, within_s=50)
+        time.sleep(chance.uniform(0, 0.06))
+        scene.stage.programs.kill("worker-exits", "worker-safetynet")
+        scene.stage.programs.start("worker-exits", "worker-safetynet")
+        scene.closed(guard, within_s=50)

@@ -22,7 +22,13 @@ from trading.domain.lifecycle import GuardState, PositionState
 from trading.domain.types import Side
 from trading.models import Account, Position
 
-PRICES = {"BTCUSDT": Decimal(60_000), "ETHUSDT": Decimal(3_000)}
+PRICES = {
+    "BTCUSDT": Decimal(60_000),
+    "ETHUSDT": Decimal(3_000),
+    "BNBUSDT": Decimal(600),
+    "SOLUSDT": Decimal(150),
+    "LTCUSDT": Decimal(80),
+}
 TICK = Decimal("0.01")
 BEYOND = Decimal("0.002")
 _POLL_S = 0.05
@@ -91,6 +97,13 @@ class Scene:
     def by_hand(self, order_side: str, quantity: str, symbol: str) -> dict[str, Any]:
         """The owner trades in the app; `all` is the whole position."""
         return self.stage.exchange.trade(order_side, quantity, symbol=symbol, api_key=self.api_key)
+
+    def rest_by_hand(self, order_side: str, quantity: str, symbol: str, *, price: str) -> dict[str, Any]:
+        """The owner places a limit order in the app; it rests."""
+        wish = {"api_key": self.api_key, "symbol": symbol, "side": order_side, "quantity": quantity}
+        terms = {"type": "LIMIT", "price": price, "time_in_force": "GTC", "side_effect": "NO_SIDE_EFFECT"}
+        order: dict[str, Any] = self.stage.exchange.call("POST", "trade", {**wish, **terms})
+        return order
 
     # Prices -------------------------------------------------------------------------------------------------
 
@@ -164,6 +177,10 @@ class Scene:
         _read_anew(row)
         return row
 
+    def touch_seen(self, guard: GuardedPosition, within_s: float = _PATIENCE_S) -> None:
+        """A poll has seen that the guard's stop is touched. Raises DrillFailed."""
+        self.until(lambda: self.fresh(guard).touched_price, "a poll sees the touch", within_s=within_s)
+
     def closed(self, *rows: Protected, within_s: float = _PATIENCE_S) -> None:
         """Each comes to its end. Raises DrillFailed."""
         for row in rows:
@@ -224,7 +241,7 @@ def begin(stage: Stage) -> Scene:
     return Scene(stage, account, key, logs)
 
 
-def _read_anew(row: Protected) -> None:
+def _read_anew(row: Any) -> None:
     row.refresh_from_db(from_queryset=type(row)._default_manager.select_related("slot__account"))
 
 
