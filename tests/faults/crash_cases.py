@@ -12,9 +12,9 @@ from safetynet import guarding, services
 from safetynet.models import GuardedPosition
 from tests import factories
 from tests.faults import crash_judging
-from tests.faults.crash_client import LEASE_S, Lab
-from tests.faults.crash_lab import Case, Outcome
-from tests.faults.crash_points import POINTS, Who
+from tests.faults.crash_client import LEASE_S, RECV_WINDOW_MS, Lab
+from tests.faults.crash_lab import Case, Outcome, point_of
+from tests.faults.crash_points import Who
 from tests.trading.world import PRICE, SYMBOL, signal_for
 from trading import entry, gateway
 from trading.domain.lifecycle import PositionState
@@ -27,13 +27,19 @@ COLLATERAL = "1"
 BY_HAND = "0.01"
 # An exit that was left behind waits for its lease; then come look-ups, on a machine that has others to serve.
 LONGEST_S = LEASE_S + 20.0
-# Long enough for a look-up before the fence, however busy the machine.
-PATIENT = {"BACKEND_TIMEOUT_MS": 4_000}
+SETTINGS = {
+    # Long enough for a look-up before the fence, however busy the machine.
+    "order lost": {"BACKEND_TIMEOUT_MS": 4_000},
+    # Long enough for it to be accepted, however late.
+    "order very late": {"ORDER_RECV_WINDOW_MS": 60_000},
+}
 ORDER = {"path": "margin/order", "method": "POST", "count": 1}
 TROUBLES: Mapping[str, Mapping[str, Any]] = {
     "answer lost": {"kind": "timeout_after_accept", **ORDER},
     "order lost": {"kind": "timeout_before_accept", **ORDER},
-    "order late": {"kind": "late_accept", "delay_ms": 700, **ORDER},
+    "order late": {"kind": "late_accept", "delay_ms": RECV_WINDOW_MS // 2, **ORDER},
+    "order too late": {"kind": "late_accept", "delay_ms": RECV_WINDOW_MS + 500, **ORDER},
+    "order very late": {"kind": "late_accept", "delay_ms": 4_000, **ORDER},
     "refused": {"kind": "error_code", "code": -1013, **ORDER},
     "partly filled": {"kind": "partial_fill", "ratio": "0.5", "count": 1},
 }
@@ -52,12 +58,11 @@ class Plan:
     trouble: str = ""
 
     def __str__(self) -> str:
-        return " + ".join(self.kills)
+        return f"{self.who}: {', '.join(self.kills)}"
 
     @property
     def troubles(self) -> set[str]:
-        named = {POINTS[kill][self.who].trouble for kill in self.kills}
-        return (named | {self.trouble}) - {""}
+        return {self.trouble, *(point_of(kill, self.who).trouble for kill in self.kills)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,13 @@ class Rehearsal:
         outcomes = self._lab.run(self._case(cell) for cell in cells)
         found = {str(cell.plan): list(self._judged(cell, outcomes[str(cell.number)])) for cell in cells}
         return {name: problems for name, problems in found.items() if problems}
+
+    def violations(self) -> dict[str, set[str]]:
+        """The kinds of violation on the exchange's ledger, by API key."""
+        found: dict[str, set[str]] = {}
+        for one in self._control.ledger()["violations"]:
+            found.setdefault(one["api_key"], set()).add(one["kind"])
+        return found
 
     def _open(self, number: int, plan: Plan) -> Cell:
         names = {"api_key_env": f"CRASH_KEY_{number}", "api_secret_env": f"CRASH_SECRET_{number}"}
@@ -137,7 +149,7 @@ class Rehearsal:
             mark=str(self._marks / str(cell.number)),
             without=cell.plan.without,
             environment=environment_of(cell.number),
-            settings=PATIENT if "order lost" in cell.plan.troubles else {},
+            settings={k: v for name in cell.plan.troubles for k, v in SETTINGS.get(name, {}).items()},
         )
 
     def _judged(self, cell: Cell, outcome: Outcome) -> Iterator[str]:

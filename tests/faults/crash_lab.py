@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import django
 from django.conf import settings
 
-from tests.faults.crash_points import POINTS, Who
+from tests.faults.crash_points import POINTS, SECOND, Point, Who
 
 AT_ONCE = 16
 LONGEST_S = 30
@@ -67,6 +67,11 @@ class _Run:
     @property
     def life(self) -> int:
         return len(self.outcome.codes)
+
+
+def point_of(name: str, who: Who) -> Point:
+    """The point of this name, for this executor."""
+    return (POINTS | SECOND)[name][who]
 
 
 def main() -> None:
@@ -149,9 +154,9 @@ def _work(case: Case, life: int) -> None:
         crash_sabotage.take_out(case.without)
     last = life == len(case.kills)
     if not last:
-        crash_arming.arm(POINTS[case.kills[life]][case.who], _mark(case, life))
-    trouble = "" if last else POINTS[case.kills[life]][case.who].trouble
-    task = crash_roles.Task(case.who, case.account_id, case.row, row_moved=trouble == "row moved")
+        crash_arming.arm(point_of(case.kills[life], case.who), _mark(case, life))
+    row_moved = not last and point_of(case.kills[life], case.who).trouble == "row moved"
+    task = crash_roles.Task(case.who, case.account_id, case.row, row_moved)
     act: Callable[[Any], None] = crash_roles.exit_as
     if last and case.successor == "others":
         act = crash_roles.take_over

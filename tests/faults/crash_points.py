@@ -167,3 +167,15 @@ POINTS: dict[str, Row] = {
         recorded=_all(_COMMIT, "after", since=_NOTHING),
     ),
 }
+
+# Where a second executor can be killed that goes on with what the first has left behind.
+SECOND: dict[str, Row] = {
+    "before looking up": _all(_FIND, "before"),
+    "looked up": _all(_FIND, "after"),
+    "found, before the commit": _all(_COMMIT, "before", since=_RECORD),
+    "found": _all(_COMMIT, "after", since=_RECORD),
+    "given up, before the commit": _all(_COMMIT, "before", since=_NEVER),
+    "given up": _all(_COMMIT, "after", since=_NEVER),
+    "before sending again": _all(_SEND, "before"),
+    "second answer on its way": _all(_ANSWER, "after", since=_SEND),
+}

@@ -10,9 +10,32 @@ from robson.local.simulator import SimulatorProcess
 from tests.faults import crash_arming
 from tests.faults.crash_cases import Plan, Rehearsal
 from tests.faults.crash_client import Lab
-from tests.faults.crash_points import EVERYBODY, POINTS, Who
+from tests.faults.crash_points import EVERYBODY, POINTS, SECOND, Who
 from tests.trading.support import trade_on
+from tests.trading.world import until
 from trading.domain.types import Side
+
+FOR_GOOD = (
+    "before the claim",
+    "claim committed",
+    "taken",
+    "before the order",
+    "order left",
+    "answer on its way",
+    "settled, before the commit",
+    "record committed",
+)
+LEFT_BEHIND = {
+    "before the order": (
+        "before looking up",
+        "looked up",
+        "given up, before the commit",
+        "given up",
+        "before sending again",
+        "second answer on its way",
+    ),
+    "answer on its way": ("before looking up", "looked up", "found, before the commit", "found"),
+}
 
 pytestmark = [
     pytest.mark.processes,
@@ -47,7 +70,7 @@ def rehearsal(
 
 
 def test_every_point_is_a_place_in_the_code() -> None:
-    for row in POINTS.values():
+    for row in (POINTS | SECOND).values():
         for point in row.values():
             crash_arming.resolve(point.at)
             if point.since:
@@ -60,3 +83,50 @@ def test_killed_at_any_point_and_started_again_it_exits_once(
     rehearsal: Rehearsal, who: Who, side: Side
 ) -> None:
     assert rehearsal.problems([Plan(who, side, (point,)) for point in POINTS]) == {}
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize("side", list(Side))
+def test_killed_for_good_the_others_finish_its_exit(rehearsal: Rehearsal, who: Who, side: Side) -> None:
+    plans = [Plan(who, side, (point,), successor="others") for point in FOR_GOOD]
+    assert rehearsal.problems(plans) == {}
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_killed_again_while_it_goes_on_with_what_was_left_behind_it_exits_once(
+    rehearsal: Rehearsal, side: Side
+) -> None:
+    plans = [
+        Plan(who, side, (first, second))
+        for who in EVERYBODY
+        for first, seconds in LEFT_BEHIND.items()
+        for second in seconds
+    ]
+    assert rehearsal.problems(plans) == {}
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("trouble", ["order late", "order too late"])
+def test_order_that_arrives_after_its_sender_died_is_found_or_refused(
+    rehearsal: Rehearsal, side: Side, trouble: str
+) -> None:
+    plans = [Plan(who, side, ("order left",), trouble=trouble) for who in EVERYBODY]
+    assert rehearsal.problems(plans) == {}
+
+
+@pytest.mark.parametrize(
+    ("without", "side", "killed", "trouble"),
+    [
+        # A short that is bought back already has no debt left that a second order would pay.
+        ("the look-up", Side.LONG, "answer on its way", ""),
+        ("the time", Side.LONG, "order left", "order very late"),
+        ("the time", Side.SHORT, "order left", "order very late"),
+    ],
+)
+def test_control_without_its_protection_a_crash_exits_twice(
+    rehearsal: Rehearsal, without: str, side: Side, killed: str, trouble: str
+) -> None:
+    plans = [Plan(who, side, (killed,), without=without, trouble=trouble) for who in EVERYBODY]
+    rehearsal.problems(plans)
+    until(lambda: len(rehearsal.violations()) == len(plans))
+    assert all("double_exit" in kinds for kinds in rehearsal.violations().values())
