@@ -3,13 +3,20 @@
 from trading import fills
 from trading.domain.exits import resend_is_harmless as _harmless
 from trading.domain.types import OrderReport
+from trading.exchange.errors import OutcomeUnknown
 from trading.exchange.port import Exchange
 from trading.models import OrderAttempt
 from trading.planning import pair_of
 
+# An order is accepted with a timestamp that is this much ahead of the exchange's clock.
+CLOCK_AHEAD_MS = 1_000
+
 
 def find(attempt: OrderAttempt, exchange: Exchange) -> OrderReport | None:
-    """The order by its client order id; failing that, as the account's own trades show it."""
+    """The order by its client order id; failing that, by a trade of it.
+
+    Raises ExchangeError while that cannot be told.
+    """
     symbol = attempt.intent.slot.symbol
     return exchange.find_order(symbol, attempt.client_order_id) or _executed_unseen(attempt, exchange)
 
@@ -26,19 +33,28 @@ def resend_is_harmless(attempt: OrderAttempt, exchange: Exchange) -> bool:
 
 
 def _executed_unseen(attempt: OrderAttempt, exchange: Exchange) -> OrderReport | None:
-    """An order nobody here knows, of the same side and quantity, since the attempt was signed."""
-    intent = attempt.intent
-    trades = exchange.trades(intent.slot.symbol)
-    known = fills.known_order_ids(intent.slot)
-    strangers = {
-        trade.order_id
-        for trade in trades
-        if trade.time_ms >= attempt.timestamp_ms
-        and trade.side == intent.order_side
-        and trade.order_id not in known
-    }
-    for order_id in sorted(strangers):
-        own = tuple(trade for trade in trades if trade.order_id == order_id)
-        if attempt.quantity and sum(trade.quantity for trade in own) == attempt.quantity:
-            return fills.report_of(own, attempt.client_order_id)
+    """The order of which there are trades, although it cannot be found by its name.
+
+    The owner may trade the same by hand in the same moment: only an order's own name says whose it is.
+    """
+    symbol = attempt.intent.slot.symbol
+    for order_id in _strangers(attempt, exchange):
+        report = exchange.find_order_by_id(symbol, order_id)
+        if report is None:
+            raise OutcomeUnknown(f"order {order_id} has trades and cannot be found yet: it may be ours")
+        if report.client_order_id == attempt.client_order_id:
+            return report
     return None
+
+
+def _strangers(attempt: OrderAttempt, exchange: Exchange) -> list[str]:
+    """Ids of orders that nobody here knows, on the same side, traded since the attempt was signed."""
+    intent = attempt.intent
+    since_ms = attempt.timestamp_ms - CLOCK_AHEAD_MS
+    known = fills.known_order_ids(intent.slot)
+    traded = {
+        trade.order_id
+        for trade in exchange.trades(intent.slot.symbol)
+        if trade.time_ms >= since_ms and trade.side == intent.order_side
+    }
+    return sorted(traded - known)

@@ -29,24 +29,6 @@ def completed(report: OrderReport, exchange: Exchange) -> OrderReport:
     return replace(report, fills=trades, executed_quantity=expected)
 
 
-def report_of(trades: tuple[OwnTrade, ...], client_order_id: str) -> OrderReport:
-    """A filled order as its own trades tell it."""
-    first = trades[0]
-    return OrderReport(
-        symbol=first.symbol,
-        order_id=first.order_id,
-        client_order_id=client_order_id,
-        side=first.side,
-        status="FILLED",
-        order_type="MARKET",
-        quantity=_total(trades),
-        executed_quantity=_total(trades),
-        executed_quote=sum((trade.price * trade.quantity for trade in trades), ZERO),
-        time_ms=first.time_ms,
-        fills=trades,
-    )
-
-
 def store(attempt: OrderAttempt, report: OrderReport) -> None:
     """Insert the fills that are not there yet."""
     Fill.objects.bulk_create(

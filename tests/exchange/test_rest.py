@@ -135,6 +135,20 @@ def test_an_order_is_looked_up_by_its_client_id(client: BinanceMargin, stub: Stu
     assert found.order_id == "28"
 
 
+def test_an_order_is_looked_up_by_the_exchange_s_id(client: BinanceMargin, stub: Stub) -> None:
+    stub.will(says(full_order()), UNKNOWN_ORDER)
+
+    found = client.find_order_by_id("BTCUSDT", "28")
+
+    (seen,) = stub.seen
+    assert (seen.method, seen.path) == ("GET", "/sapi/v1/margin/order")
+    assert (seen.params["orderId"], seen.params["isIsolated"]) == ("28", "TRUE")
+    assert "origClientOrderId" not in seen.params
+    assert found is not None
+    assert found.client_order_id == full_order()["clientOrderId"]
+    assert client.find_order_by_id("BTCUSDT", "29") is None
+
+
 def test_a_foreign_client_id_with_odd_characters_is_signed_as_it_is_sent(
     client: BinanceMargin, stub: Stub
 ) -> None:

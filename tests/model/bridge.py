@@ -168,6 +168,13 @@ class Bridge:
         body = self._ask("find_order", look, none=NO_SUCH_ORDER)
         return parsing.order(body, received_ms=self.now_ms()) if body else None
 
+    def find_order_by_id(self, symbol: str, order_id: str) -> OrderReport | None:
+        def look() -> dict[str, Any]:
+            return views.queried(self.simulator.find(KEY, symbol, int(order_id), None))
+
+        body = self._ask("find_order", look, none=NO_SUCH_ORDER)
+        return parsing.order(body, received_ms=self.now_ms()) if body else None
+
     def open_orders(self, symbol: str) -> Sequence[OrderReport]:
         registry = self.simulator.engine.registry
         body = self._ask("open_orders", lambda: [*map(views.queried, registry.open_orders(KEY, symbol))])

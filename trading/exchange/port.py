@@ -53,6 +53,9 @@ class Exchange(Protocol):
     def find_order(self, symbol: str, client_order_id: str) -> OrderReport | None:
         """None when the exchange does not know it (-2013)."""
 
+    def find_order_by_id(self, symbol: str, order_id: str) -> OrderReport | None:
+        """The same by the exchange's own id, whoever placed it."""
+
     def open_orders(self, symbol: str) -> Sequence[OrderReport]: ...
 
     def cancel_order(self, symbol: str, client_order_id: str) -> OrderReport | None:

@@ -150,10 +150,14 @@ class BinanceMargin:
         return report
 
     def find_order(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        return self._find_order(**_one_order(symbol, client_order_id))
+
+    def find_order_by_id(self, symbol: str, order_id: str) -> OrderReport | None:
+        return self._find_order(**_isolated(symbol), orderId=order_id)
+
+    def _find_order(self, **which: str) -> OrderReport | None:
         try:
-            answer = self._caller.query(
-                "find_order", self._http.get_margin_order, **_one_order(symbol, client_order_id)
-            )
+            answer = self._caller.query("find_order", self._http.get_margin_order, **which)
         except Refused as error:
             if error.code == _NO_SUCH_ORDER:
                 return None

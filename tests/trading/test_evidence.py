@@ -1,0 +1,67 @@
+"""An order that its name does not lead to although it was executed, and one by hand that looks like it."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.trading.world import SYMBOL, World, fresh, interpose, until
+from trading import execution
+from trading.domain.types import OrderReport
+from trading.execution import Desk
+from trading.models import OrderAttempt
+
+ORDER = {"path": "margin/order", "method": "POST"}
+
+
+def unnamed(world: World, **calls: Any) -> Desk:
+    """A desk for which no order can be found by its name."""
+
+    def find_order(_symbol: str, _name: str) -> OrderReport | None:
+        return None
+
+    return interpose(world, find_order=find_order, **calls)
+
+
+@pytest.mark.parametrize("ratio", ["1", "0.5"])
+def test_order_that_its_name_does_not_lead_to_is_found_by_its_trades(world: World, ratio: str) -> None:
+    position = world.enter()
+    world.give_base("1")
+    world.control.fault("partial_fill", ratio=ratio, count=1)
+    world.control.fault("timeout_after_accept", count=1, **ORDER)
+    intent = world.request_exit(position)
+    done = world.settle(intent, unnamed(world))
+    first, *rest = world.orders("SELL")
+    found = OrderAttempt.objects.get(intent=intent, number=1)
+    assert (found.status, found.order_id) == ("executed", str(first["order_id"]))
+    assert (done.state, done.attempts_made) == ("done", 1 + len(rest))
+    assert done.executed_quantity == sum(Decimal(order["executed"]) for order in (first, *rest))
+    assert world.violations() == []
+
+
+def test_sale_of_the_same_by_hand_is_not_taken_for_an_order_that_was_lost(world: World) -> None:
+    position = world.enter()
+    intent = world.request_exit(position)
+    world.control.fault("timeout_before_accept", count=1, **ORDER)
+    execution.execute(intent.pk, world.desk)
+    sent = OrderAttempt.objects.get(intent=intent).quantity
+    world.control.trade("SELL", str(sent), symbol=SYMBOL)
+    assert world.settle(intent).state in {"done", "dust"}
+    assert not OrderAttempt.objects.filter(intent=intent, status="executed").exists()
+    assert fresh(intent).executed_quantity == 0
+    position.refresh_from_db()
+    assert position.exit_reason == "test: found flat"
+
+
+def test_trade_whose_order_cannot_be_looked_up_yet_leaves_the_outcome_open(world: World) -> None:
+    """With collateral in the pair, a second order would sell it."""
+    position = world.enter()
+    world.give_base("1")
+    world.control.fault("timeout_after_accept", count=1, **ORDER)
+    intent = world.request_exit(position)
+    execution.execute(intent.pk, world.desk)
+    attempt = OrderAttempt.objects.get(intent=intent)
+    until(lambda: world.exchange.now_ms() > execution.fence_ms(attempt))
+    execution.execute(intent.pk, unnamed(world, find_order_by_id=lambda _symbol, _order_id: None))
+    assert (fresh(intent).state, fresh(intent).attempts_made) == ("unknown", 1)
+    assert len(world.orders("SELL")) == 1
