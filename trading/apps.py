@@ -6,6 +6,6 @@ class TradingConfig(AppConfig):
     verbose_name = "Core Trading"
 
     def ready(self) -> None:
-        from trading import services
+        from trading import settling
 
-        services.register_settlement()
+        settling.register_settlement()

@@ -1,0 +1,119 @@
+"""What becomes of a Core position when one of its orders is settled: Active, Closed or Cancelled."""
+
+import logging
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from trading import bus, execution, facts, fills, journal, services
+from trading.domain.lifecycle import PositionState
+from trading.domain.rounding import people
+from trading.domain.stops import StopKind, StopPolicy, stop_distance
+from trading.domain.trailing import TrailingStop, stop_for
+from trading.domain.types import Side
+from trading.models import OrderIntent, Position
+from trading.models.intent import Owner, Purpose
+
+log = logging.getLogger(__name__)
+
+ZERO = Decimal(0)
+
+
+def register_settlement() -> None:
+    """Intents of Core, and of the operator on Core's positions, are settled here."""
+    execution.register_settlement(Owner.CORE, settle)
+    execution.register_settlement(Owner.OPERATOR, settle)
+
+
+def settle(intent: OrderIntent, base_asset: str, at: datetime) -> None:
+    """End of an intent on a Core position, inside the transaction that records it."""
+    position = intent.position
+    if position is None:
+        raise ValueError(f"{intent} of {intent.owner} names no position")
+    if intent.purpose == Purpose.ENTRY:
+        _settle_entry(position, intent, base_asset, at)
+    else:
+        _settle_exit(position, intent, base_asset, at)
+
+
+def _settle_entry(position: Position, intent: OrderIntent, base_asset: str, at: datetime) -> None:
+    price = intent.average_price
+    if price is None:
+        why = intent.last_error or "nothing was executed"
+        journal.advance(
+            position, PositionState.CANCELLED, at=at, data={"error": why}, note=why[:255], closed_at=at
+        )
+        log.warning("%s: entry not executed: %s", position, why)
+        return
+    stop = _first_stop(position, price)
+    quantity = fills.closed_quantity(intent, base_asset)
+    order_id = intent.attempts.exclude(order_id="").latest("number").order_id
+    journal.advance(
+        position,
+        PositionState.ACTIVE,
+        at=at,
+        data={"entry": price, "quantity": quantity, "stop": stop.stop, "order_id": order_id},
+        quantity=quantity,
+        entry_price=price,
+        distance=stop.distance or abs(price - (stop.stop or ZERO)),
+        extreme_price=price,
+        extreme_time_ms=fills.last_time_ms(intent),
+        stop_price=stop.stop,
+        opened_at=at,
+        binance_position_id=order_id,
+    )
+    bus.publish(facts.opened(position, order_id))
+    log.info("%s: entered %s at %s, stop %s", position, *map(people, (quantity, price, stop.stop)))
+    _exit_if_marked(position, at)
+
+
+def _exit_if_marked(position: Position, at: datetime) -> None:
+    """A panic came while the entry was under way."""
+    # Read once the row is ours: a panic from now on finds the position Active.
+    position.refresh_from_db(fields=["exit_reason"])
+    if position.exit_reason:
+        services.request_exit(position=position, reason=position.exit_reason, at=at, owner=Owner.OPERATOR)
+
+
+def _first_stop(position: Position, price: Decimal) -> TrailingStop:
+    """The stop at the fill: a percentage is of the price really paid, other distances are as signalled."""
+    policy = StopPolicy(StopKind(position.stop_kind), position.stop_value)
+    distance = position.distance or ZERO
+    if policy.kind is StopKind.PERCENT:
+        distance = stop_distance(policy, price)
+    fresh = TrailingStop(
+        side=position.slot.position_side,
+        distance=None if position.trailing_bps else distance,
+        offset_bps=position.trailing_bps,
+    )
+    return replace(fresh, extreme=price, stop=stop_for(fresh, price))
+
+
+def _settle_exit(position: Position, intent: OrderIntent, base_asset: str, at: datetime) -> None:
+    price = intent.average_price
+    reason = position.exit_reason if price else f"{position.exit_reason}: found flat"[:64]
+    profit = _profit(position, intent, base_asset) if price else None
+    journal.advance(
+        position,
+        PositionState.CLOSED,
+        at=at,
+        data={"price": price, "quantity": intent.executed_quantity, "reason": reason, "pnl": profit},
+        exit_price=price,
+        exit_quantity=intent.executed_quantity,
+        exit_reason=reason,
+        realised_pnl=profit,
+        closed_at=at,
+    )
+    bus.publish(facts.closed(position))
+    log.info("%s: closed at %s (%s), profit %s", position, people(price), reason, people(profit))
+
+
+def _profit(position: Position, exit_intent: OrderIntent, base_asset: str) -> Decimal | None:
+    """Quote currency, after the commissions paid in base and quote currency."""
+    entry = position.intents.filter(purpose=Purpose.ENTRY, executed_quantity__gt=0).first()
+    if entry is None:
+        return None
+    quote_asset = position.slot.symbol.removeprefix(base_asset)
+    paid = sum((fills.commission_in(intent, quote_asset) for intent in (entry, exit_intent)), ZERO)
+    flow = exit_intent.executed_quote - entry.executed_quote
+    return Decimal(flow if position.slot.position_side is Side.LONG else -flow) - paid
