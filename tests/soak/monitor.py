@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
-from tests.soak.outages import Outage, blocked_s
+from tests.soak.outages import Outage, away_s
 from tests.soak.sight import CorePart, Guard, Held, Sight, core_of
 from trading.domain.lifecycle import GuardState, PositionState
 from trading.domain.types import Side
@@ -22,9 +22,22 @@ class Lack(StrEnum):
     DUE = "its exit is due"
 
 
+# What each kind of protection runs on. Only while one of these is away is the time of the outage added to
+# what is allowed: silent streams, slow answers, wrong clocks and lost orders get no allowance.
+EXCHANGE = frozenset({"postgres", "ban", "http_status"})
+POLL = EXCHANGE | {"worker-safetynet", "beat", "redis"}
+CORE = EXCHANGE | {"consumer"}
+# Who has asked for an exit by hand, or for a safety exit, has asked the exits' worker.
+SAFETY_EXIT = POLL | {"worker-exits"}
+EXIT_ASKED_FOR = EXCHANGE | {"worker-exits", "redis"}
+
+
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """Something unprotected at one moment. `key` is the same from one moment to the next."""
+    """Something unprotected at one moment. `key` is the same from one moment to the next.
+
+    `needs` names what would have to work for the protection to come.
+    """
 
     key: tuple[object, ...]
     lack: Lack
@@ -32,6 +45,7 @@ class Exposure:
     side: Side
     what: str
     since: float
+    needs: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +63,26 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A stretch beside what is allowed. `outages` are all that overlapped, `blocked_s` those that excuse."""
+    """A stretch beside what is allowed. `outages` are all that overlapped.
+
+    `away_s`: how long something was away that the protection needs.
+    """
 
     stretch: Stretch
     bound_s: float
-    blocked_s: float
+    away_s: float
     outages: tuple[Outage, ...]
 
     @property
     def too_long(self) -> bool:
-        return self.stretch.seconds > self.bound_s + self.blocked_s
+        return self.stretch.seconds > self.bound_s + self.away_s
 
 
 def judge(stretch: Stretch, bound_s: float, outages: Sequence[Outage]) -> Judgement:
-    """`bound_s`: one poll and the fence. What made protection impossible is added as long as it lasted."""
+    """`bound_s`: one poll and the fence. The time of an outage is added, what comes after it is not."""
     begin, end = stretch.exposure.since, stretch.end
     during = tuple(outage for outage in outages if outage.overlaps(begin, end))
-    return Judgement(stretch, bound_s, blocked_s(during, begin, end), during)
+    return Judgement(stretch, bound_s, away_s(during, stretch.exposure.needs, begin, end), during)
 
 
 TouchedAt = Callable[[CorePart], float | None]
@@ -114,25 +131,29 @@ def _lacking(
 ) -> Iterator[Exposure]:
     where = (held.symbol, held.side, held.episode)
     if core is not None and core.state == PositionState.ENTERING:
-        yield Exposure((*where, core.id), Lack.NO_STOP, held.symbol, held.side, f"position {core.id}", at)
+        yield Exposure(
+            (*where, core.id), Lack.NO_STOP, held.symbol, held.side, f"position {core.id}", at, CORE
+        )
         return
     if exempt:
         return
     if core is None and guard is None:
-        yield Exposure(where, Lack.UNKNOWN, held.symbol, held.side, f"{held.quantity} at {held.price}", at)
+        yield Exposure(
+            where, Lack.UNKNOWN, held.symbol, held.side, f"{held.quantity} at {held.price}", at, POLL
+        )
         return
     known = (core.quantity if core else ZERO) + (guard.quantity if guard else ZERO)
     if held.quantity - known > held.dust:
         what = f"{held.quantity} held, {known} known"
         key = (*where, core and core.id, guard and guard.id, known)
-        yield Exposure(key, Lack.SURPLUS, held.symbol, held.side, what, at)
+        yield Exposure(key, Lack.SURPLUS, held.symbol, held.side, what, at, POLL)
 
 
 def _core_due(held: Held, core: CorePart, touched: float | None, at: float) -> Iterator[Exposure]:
     if touched is not None or core.state == PositionState.EXITING:
         what = f"position {core.id}, " + ("stop touched" if touched else "asked for")
-        since = at if touched is None else touched
-        yield Exposure(("core", core.id), Lack.DUE, held.symbol, held.side, what, since)
+        since, needs = (at, EXIT_ASKED_FOR) if touched is None else (touched, CORE)
+        yield Exposure(("core", core.id), Lack.DUE, held.symbol, held.side, what, since, needs)
 
 
 def _guard_due(held: Held, core: CorePart | None, guard: Guard, at: float) -> Iterator[Exposure]:
@@ -143,7 +164,7 @@ def _guard_due(held: Held, core: CorePart | None, guard: Guard, at: float) -> It
     if through or guard.touched or guard.state == GuardState.EXITING:
         key = ("guard", guard.id, guard.stop)
         what = f"guard {guard.id}, stop {guard.stop.normalize():f}"
-        yield Exposure(key, Lack.DUE, held.symbol, held.side, what, at)
+        yield Exposure(key, Lack.DUE, held.symbol, held.side, what, at, SAFETY_EXIT)
 
 
 def longest(judged: Iterable[Judgement]) -> dict[Lack, Judgement]:

@@ -1,13 +1,9 @@
-"""When what was broken, and for how long that made protection impossible."""
+"""When what was broken, and for how long."""
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-
-# While one of these lasts nobody can protect anything: nothing may be sent without a record, and nothing can
-# be sent to an exchange that does not answer. All other faults leave a second way, and get no allowance.
-BLOCKING = {"postgres", "ban", "http_status"}
 
 
 @dataclass
@@ -18,10 +14,6 @@ class Outage:
     what: str
     begin: float
     end: float | None = None
-
-    @property
-    def blocks(self) -> bool:
-        return self.what in BLOCKING
 
     def overlaps(self, begin: float, end: float) -> bool:
         return self.begin < end and (self.end is None or self.end > begin)
@@ -45,12 +37,12 @@ class Outages:
             return [outage for outage in self._all if outage.overlaps(begin, end)]
 
 
-def blocked_s(outages: Iterable[Outage], begin: float, end: float) -> float:
-    """Seconds between these two during which at least one blocking outage lasted."""
+def away_s(outages: Iterable[Outage], needed: Collection[str], begin: float, end: float) -> float:
+    """Seconds between these two during which at least one of what is needed was away."""
     spans = sorted(
         (max(begin, outage.begin), min(end, end if outage.end is None else outage.end))
         for outage in outages
-        if outage.blocks and outage.overlaps(begin, end)
+        if outage.what in needed and outage.overlaps(begin, end)
     )
     return _union_s(spans)
 

@@ -1,5 +1,6 @@
 """The owner at work: by hand in the exchange's app, and with Robson's own verbs, as the pages call them."""
 
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -28,6 +29,7 @@ from trading.models import Account, OrderIntent, Position, Slot
 
 BY = "soak"
 HANDS = 4
+TRIES, AGAIN_S = 10, 1.0
 ZERO = Decimal(0)
 REFUSALS = (ArmRefused, DisarmRefused, NotPossible, ExemptionRefused, SimulatorError, ExchangeError)
 
@@ -64,20 +66,29 @@ class _Hand:
         self.pool.submit(self._do, deed)
 
     def _do(self, deed: Deed) -> None:
+        told, outcome = self._tried(deed)
+        tries = 1
+        while outcome == "failed" and tries < TRIES:
+            # As anybody would whom a page tells that something went wrong.
+            time.sleep(AGAIN_S)
+            told, outcome = self._tried(deed)
+            tries += 1
+        what = f"{deed.verb}: {outcome}"
+        self._diary.note("owner", f"{what}: {told}", deed.symbol, count=what)
+
+    def _tried(self, deed: Deed) -> tuple[str, str]:
+        """What came of it, in words, and as what it counts."""
         try:
-            told, outcome = self._deeds()[deed.verb](deed), "done"
+            return self._deeds()[deed.verb](deed), "done"
         except Idle as reason:
-            told, outcome = str(reason), "idle"
+            return str(reason), "idle"
         except REFUSALS as refusal:
-            told, outcome = str(refusal)[:200], "refused"
+            return str(refusal)[:200], "refused"
         except DatabaseError as error:
             connection.close()
-            told, outcome = f"the database: {error}"[:200], "failed"
+            return f"the database: {error}"[:200], "failed"
         except Exception as error:  # noqa: BLE001  # the deed of a thread: nobody else would hear of it
-            told, outcome = f"{type(error).__name__}: {error}", "unexpected"
-        self._diary.note(
-            "owner", f"{deed.verb}: {outcome}: {told}", deed.symbol, count=f"{deed.verb}: {outcome}"
-        )
+            return f"{type(error).__name__}: {error}", "unexpected"
 
     def _deeds(self) -> dict[Verb, Callable[[Deed], str]]:
         return {

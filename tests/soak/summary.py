@@ -62,7 +62,7 @@ def told(result: Result) -> Iterable[str]:
         yield f"  {one.stretch.seconds:5.1f} s  {lack}: {story(one)}"
     excused = [one for one in result.judged if not one.too_long and one.stretch.seconds > one.bound_s]
     if excused:
-        yield "longer than the bound, since a fault made protection impossible"
+        yield "longer than the bound, by no more than what it needs was away"
         yield from (f"  {one.stretch.seconds:5.1f} s  {story(one)}" for one in excused)
     if result.too_long:
         yield f"TOO LONG WITHOUT PROTECTION: {len(result.too_long)}"
@@ -89,9 +89,12 @@ def story(one: Judgement) -> str:
     text += f", {_clock(exposure.since)} to {_clock(one.stretch.end)}"
     if not one.stretch.over:
         text += ", still"
-    if one.blocked_s:
-        text += f"; {one.blocked_s:.1f} s of it impossible"
-    return text + (f"; meanwhile: {', '.join(outage.name for outage in one.outages)}" if one.outages else "")
+    needs = one.stretch.exposure.needs
+    away = [outage.name for outage in one.outages if outage.what in needs]
+    others = [outage.name for outage in one.outages if outage.what not in needs]
+    if away:
+        text += f"; {one.away_s:.1f} s without what it needs: {', '.join(away)}"
+    return text + (f"; meanwhile: {', '.join(others)}" if others else "")
 
 
 def as_json(result: Result) -> Json:
@@ -115,7 +118,7 @@ def as_json(result: Result) -> Json:
 def _judgement(one: Judgement) -> Json:
     return {
         "seconds": round(one.stretch.seconds, 2),
-        "blocked_s": round(one.blocked_s, 2),
+        "away_s": round(one.away_s, 2),
         "bound_s": one.bound_s,
         "story": story(one),
     }
