@@ -67,10 +67,16 @@ class Scene:
     # Positions ----------------------------------------------------------------------------------------------
 
     def core(
-        self, symbol: str = "BTCUSDT", side: Side = Side.LONG, *, watched: bool = True, **terms: Any
+        self,
+        symbol: str = "BTCUSDT",
+        side: Side = Side.LONG,
+        *,
+        at: Decimal | None = None,
+        watched: bool = True,
+        **terms: Any,
     ) -> Position:
         """A position of Core's, entered through the protocol, Active, and watched by the consumer."""
-        price = self.price(symbol, PRICES[symbol])
+        price = self.price(symbol, at or PRICES[symbol])
         exchange, desk = gateway.exchange_for(self.account), gateway.desk_for(self.account)
         order = ArmOrder(symbol=symbol, side=side, **terms)
         position = arming.arm(account=self.account, order=order, exchange=exchange, at=desk.clock())
@@ -121,10 +127,12 @@ class Scene:
 
     def pierce(self, row: Protected) -> None:
         """The market goes through the stop, and stays there. From the first time on it is unprotected."""
-        side, symbol = row.slot.position_side, row.slot.symbol
-        # As last read: the database may be away.
+        self.touch(row.slot.symbol, self.beyond_the_stop(row))
+
+    def beyond_the_stop(self, row: Protected) -> Decimal:
+        """A price past the stop as last read: the database may be away."""
         stop = row.stop_price or Decimal(0)
-        self.touch(symbol, stop * (1 - _sign(side) * BEYOND))
+        return stop * (1 - _sign(row.slot.position_side) * BEYOND)
 
     def touch(self, symbol: str, price: Decimal) -> None:
         """The same for a price that the drill has worked out itself."""
@@ -207,6 +215,11 @@ class Scene:
         """Wait for a moment without one: whoever kills a poll leaves its turn taken for 30 s."""
         states = PollState.objects.filter(account=self.account, polls__gt=0)
         self.until(lambda: states.filter(lease_until__lte=gateway.utc_now()).exists(), "no poll is under way")
+
+    def refusals(self) -> list[dict[str, Any]]:
+        """The account's orders that the exchange has refused."""
+        found = self.stage.exchange.ledger()["refusals"]
+        return [one for one in found if one["api_key"] == self.api_key]
 
     def polls(self) -> int:
         """How many polls of the account have begun."""
