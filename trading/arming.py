@@ -119,7 +119,7 @@ def disarm(*, position: Position, reason: str, at: datetime, by: str = "") -> No
         PositionState.CANCELLED,
         at=at,
         data={"reason": reason, "by": by or None},
-        note=(f"{reason} (by {by})" if by else reason)[:255],
+        note=reason[:255],
         closed_at=at,
     )
     if not disarmed:

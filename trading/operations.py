@@ -20,6 +20,7 @@ from trading.tasks import execute_intent
 
 log = logging.getLogger(__name__)
 
+# As much as an intent keeps of it.
 REASON_LENGTH = 64
 BROKER_ERRORS = (BrokerError, RedisError, OSError)
 
@@ -56,7 +57,11 @@ def close_now(*, position: Position, reason: str, by: str) -> OrderIntent:
     if position.state != PositionState.ACTIVE:
         raise NotPossible(f"position {position.pk} is {position.state}, not active: {_instead(position)}")
     intent = services.request_exit(
-        position=position, reason=signed(reason, by), at=gateway.utc_now(), owner=Owner.OPERATOR
+        position=position,
+        reason=reason[:REASON_LENGTH],
+        at=gateway.utc_now(),
+        owner=Owner.OPERATOR,
+        by=by,
     )
     if intent is None:
         raise NotPossible(
@@ -69,7 +74,7 @@ def close_now(*, position: Position, reason: str, by: str) -> OrderIntent:
 def panic(*, account: Account, reason: str, by: str) -> list[OrderIntent]:
     """Pause entries, disarm, and commit the exit of every Active position of Core."""
     was_paused = Account.objects.values_list("entries_paused", flat=True).get(pk=account.pk)
-    intents = services.panic(account=account, reason=signed(reason, by), at=gateway.utc_now())
+    intents = services.panic(account=account, reason=reason[:REASON_LENGTH], at=gateway.utc_now(), by=by)
     if not was_paused:
         _announce(EventKind.ACCOUNT_PAUSED, account, reason, by)
     return intents
@@ -108,12 +113,6 @@ def hand_over_on_commit(intents: Iterable[OrderIntent]) -> None:
 def execute_here(intent: OrderIntent) -> None:
     """Work on one intent in this process. Harmless beside a worker that does the same."""
     execution.execute(intent.pk, gateway.desk_for(intent.slot.account))
-
-
-def signed(reason: str, by: str) -> str:
-    """The reason with its author, no longer than an intent's reason may be: a long one is cut short."""
-    author = f" (by {by})"[:40]
-    return reason[: REASON_LENGTH - len(author)] + author
 
 
 def _announce(kind: EventKind, account: Account, reason: str, by: str) -> None:

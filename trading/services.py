@@ -75,15 +75,17 @@ def request_exit(
     trigger_price: Decimal | None = None,
     owner: Owner = Owner.CORE,
     stop: TrailingStop | None = None,
+    by: str = "",
 ) -> OrderIntent | None:
     """Commit Exiting with its order intent, for the exit task to execute.
 
-    `stop` is the trailing stop as the caller last saw it. None when the position is not Active (any more), or
-    when another exit is live in its slot.
+    `stop` is the trailing stop as the caller last saw it, `by` the person who asked for the exit. None when
+    the position is not Active (any more), or when another exit is live in its slot.
     """
+    columns, data = _change(position, reason, trigger_price, stop)
     try:
         with journal.atomic(position):
-            slot = _leave_active(position, reason, at, trigger_price, stop)
+            slot = _leave_active(position, at, columns, {**data, "by": by or None})
             terms = _terms(position, reason, trigger_price, owner)
             return execution.claim(slot, terms, at=at) if slot else None
     except execution.SlotBusy as busy:
@@ -147,14 +149,15 @@ def _claim_at_once(
 def _claim_and_begin(
     position: Position, reason: str, desk: Desk, price: Decimal | None, stop: TrailingStop | None
 ) -> Claimed | None:
+    columns, data = _change(position, reason, price, stop)
     with journal.atomic(position):
-        slot = _leave_active(position, reason, desk.clock(), price, stop)
+        slot = _leave_active(position, desk.clock(), columns, data)
         terms = _terms(position, reason, price, Owner.CORE)
         return Claimed(execution.claim_and_begin(slot, terms, desk=desk)) if slot else None
 
 
 def _leave_active(
-    position: Position, reason: str, at: datetime, price: Decimal | None, stop: TrailingStop | None
+    position: Position, at: datetime, columns: dict[str, Any], data: dict[str, Any]
 ) -> Slot | None:
     """Lock the slot and move the position to Exiting; None, with the row up to date, if not Active."""
     slot = execution.lock_slot(position.slot_id)
@@ -162,7 +165,6 @@ def _leave_active(
     position.refresh_from_db(fields=["state", "quantity"])
     if position.state != PositionState.ACTIVE:
         return None
-    columns, data = _change(position, reason, price, stop)
     exiting = journal.advance(position, PositionState.EXITING, at=at, data=data, **columns)
     return slot if exiting else None
 
@@ -198,23 +200,30 @@ def _not_claimed(position: Position, busy: execution.SlotBusy) -> None:
     position.refresh_from_db(fields=["state"])
 
 
-def panic(*, account: Account, reason: str, at: datetime) -> list[OrderIntent]:
+def panic(*, account: Account, reason: str, at: datetime, by: str = "") -> list[OrderIntent]:
     """Flatten Core: pause entries, disarm what is armed, and claim an exit for every Active position.
 
     What is Entering is marked, and exited in the very transaction that records its fill.
     """
     Account.objects.filter(pk=account.pk).update(entries_paused=True)
     mine = Position.objects.select_related("slot__account").filter(slot__account=account)
+    data = {"reason": reason, "by": by or None}
     for armed in mine.filter(state=PositionState.ARMED):
-        journal.advance(
-            armed, PositionState.CANCELLED, at=at, data={"reason": reason}, note=reason, closed_at=at
-        )
+        journal.advance(armed, PositionState.CANCELLED, at=at, data=data, note=reason, closed_at=at)
     # Before the Active ones are read: an entry that is recorded meanwhile is found among them.
-    entering = Position.objects.filter(slot__account=account, state=PositionState.ENTERING)
-    if marked := entering.update(exit_reason=reason):
-        log.warning("%s: %s entries are under way and are exited once they are filled", account, marked)
+    for entering in mine.filter(state=PositionState.ENTERING):
+        _mark(entering, at, data)
     requested = (
-        request_exit(position=active, reason=reason, at=at, owner=Owner.OPERATOR)
+        request_exit(position=active, reason=reason, at=at, owner=Owner.OPERATOR, by=by)
         for active in mine.filter(state=PositionState.ACTIVE)
     )
     return [intent for intent in requested if intent is not None]
+
+
+def _mark(position: Position, at: datetime, data: dict[str, str | None]) -> None:
+    """Have an entry that is under way exited once it is filled."""
+    with transaction.atomic():
+        entering = Position.objects.filter(pk=position.pk, state=PositionState.ENTERING)
+        if entering.update(exit_reason=data["reason"]):
+            journal.append(EventKind.POSITION_EXIT_MARKED, position, at=at, **data)
+            log.warning("%s: its entry is under way and is exited once it is filled", position)

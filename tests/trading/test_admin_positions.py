@@ -71,11 +71,9 @@ def test_close_commits_an_exit_of_the_operator_and_queues_it(admin_client: Clien
     assert "the exit is under way" in messages(ask(admin_client, "close", position))
     assert state_of(position) == PositionState.EXITING
     intent = OrderIntent.objects.get()
-    assert (intent.owner, intent.purpose, intent.reason) == (
-        Owner.OPERATOR,
-        Purpose.EXIT,
-        "enough (by admin)",
-    )
+    assert (intent.owner, intent.purpose, intent.reason) == (Owner.OPERATOR, Purpose.EXIT, "enough")
+    event = Event.objects.get(kind=EventKind.POSITION_EXIT_REQUESTED)
+    assert (event.data["reason"], event.data["by"]) == ("enough", "admin")
 
 
 def test_close_is_asked_before_it_is_done(admin_client: Client) -> None:

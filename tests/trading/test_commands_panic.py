@@ -87,7 +87,8 @@ def test_close_ends_one_position_and_leaves_the_rest_alone(exchange: SimulatorPr
     assert (state_of(one), state_of(other)) == (PositionState.CLOSED, PositionState.ACTIVE)
     one.slot.account.refresh_from_db()
     assert not one.slot.account.entries_paused
-    assert one.exit_reason.startswith("closed by hand (by ")
+    assert one.exit_reason == "closed by hand"
+    assert Event.objects.get(kind=EventKind.POSITION_EXIT_REQUESTED, position=one).data["by"]
 
 
 @pytest.mark.parametrize("state", [PositionState.ARMED, PositionState.ENTERING, PositionState.CLOSED])

@@ -15,6 +15,7 @@ class EventKind(StrEnum):
     POSITION_ENTERING = "position.entering"
     POSITION_ACTIVATED = "position.activated"
     POSITION_STOP_RAISED = "position.stop_raised"
+    POSITION_EXIT_MARKED = "position.exit_marked"
     POSITION_EXIT_REQUESTED = "position.exit_requested"
     POSITION_EXIT_WITHDRAWN = "position.exit_withdrawn"
     POSITION_CLOSED = "position.closed"

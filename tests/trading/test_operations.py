@@ -1,0 +1,64 @@
+"""What the owner does by hand: each action is recorded with its author and its reason, each in its place."""
+
+import pytest
+
+from tests import factories
+from trading import operations
+from trading.domain.events import EventKind
+from trading.domain.lifecycle import PositionState
+from trading.models import Event, Position
+
+pytestmark = pytest.mark.django_db
+
+WHY = {"reason": "enough", "by": "anna"}
+
+
+def events(position: Position | None = None) -> dict[str, tuple[str, str]]:
+    """(reason, author) of each recorded event that is about this position, or about none."""
+    found = Event.objects.filter(position=position)
+    return {event.kind: (event.data["reason"], event.data["by"]) for event in found if "by" in event.data}
+
+
+def test_close_records_who_asked_apart_from_the_reason() -> None:
+    position = factories.core_position()
+    intent = operations.close_now(position=position, **WHY)
+    assert events(position) == {EventKind.POSITION_EXIT_REQUESTED: ("enough", "anna")}
+    assert (intent.reason, position.exit_reason) == ("enough", "enough")
+
+
+def test_disarm_records_who_asked_apart_from_the_reason() -> None:
+    position = factories.core_position(state=PositionState.ARMED)
+    operations.disarm(position=position, **WHY)
+    assert events(position) == {EventKind.POSITION_DISARMED: ("enough", "anna")}
+    assert position.note == "enough"
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        (PositionState.ARMED, EventKind.POSITION_DISARMED),
+        (PositionState.ENTERING, EventKind.POSITION_EXIT_MARKED),
+        (PositionState.ACTIVE, EventKind.POSITION_EXIT_REQUESTED),
+    ],
+)
+def test_panic_records_who_asked_with_everything_that_it_does(state: PositionState, kind: EventKind) -> None:
+    position = factories.core_position(state=state)
+    operations.panic(account=position.slot.account, **WHY)
+    assert events(position) == {kind: ("enough", "anna")}
+    assert events() == {EventKind.ACCOUNT_PAUSED: ("enough", "anna")}
+    assert "anna" not in position.note + position.exit_reason
+
+
+@pytest.mark.parametrize(
+    ("paused", "kind"), [(True, EventKind.ACCOUNT_PAUSED), (False, EventKind.ACCOUNT_RESUMED)]
+)
+def test_pause_and_its_end_record_who_asked(paused: bool, kind: EventKind) -> None:
+    account = factories.account(entries_paused=not paused)
+    operations.pause_entries(account=account, paused=paused, **WHY)
+    assert events() == {kind: ("enough", "anna")}
+
+
+def test_reason_is_kept_up_to_the_length_that_an_order_has_for_it() -> None:
+    position = factories.core_position()
+    intent = operations.close_now(position=position, reason="x" * 100, by="anna")
+    assert intent.reason == "x" * 64
