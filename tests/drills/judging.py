@@ -79,15 +79,14 @@ def _exits(scene: Scene, expected: int) -> Iterator[Wrong]:
 
 
 def _protection(scene: Scene) -> Iterator[Wrong]:
-    unprotected = scene.unprotected_s()
-    for symbol in scene.touched:
-        if not scene.exits(symbol):
-            yield Wrong(f"an exit of {symbol}, whose stop was touched", "none")
-    if unprotected is not None and unprotected > scene.allowed_s + scene.outage_s:
+    seen = scene.exposure
+    for symbol in seen.touched:
+        yield Wrong(f"an end of the position in {symbol}, whose stop was touched", "none")
+    if seen.longest_s is not None and seen.longest_s > seen.allowed_s + seen.outage_s:
         yield Wrong(
-            f"unprotected for {scene.allowed_s:.1f} s at most ({scene.allowed_for}), "
-            f"beside an outage of {scene.outage_s:.1f} s",
-            f"{unprotected:.1f} s",
+            f"unprotected for {seen.allowed_s:.1f} s at most ({seen.allowed_for}), "
+            f"beside an outage of {seen.outage_s:.1f} s",
+            f"{seen.longest_s:.1f} s",
         )
 
 

@@ -83,15 +83,15 @@ def run(drill: "Drill", stage: "Stage", evidence: Path) -> Outcome:
     else:
         at.account.active = False
         at.account.save(update_fields=["active"])
-    unprotected = at.unprotected_s()
+    unprotected = at.exposure.longest_s
     return Outcome(
         row=drill.row,
         name=drill.name,
         broke=drill.broke,
         unprotected_s=None if unprotected is None else round(unprotected, 2),
-        allowed_s=at.allowed_s,
-        allowed_for=at.allowed_for,
-        outage_s=round(at.outage_s, 2),
+        allowed_s=at.exposure.allowed_s,
+        allowed_for=at.exposure.allowed_for,
+        outage_s=round(at.exposure.outage_s, 2),
         exits=len(at.exits()),
         violations=len(judging.violations(at)),
         wrong=wrong,

@@ -18,7 +18,7 @@ def the_poll_drives_the_stops_of_a_dead_consumer(scene: Scene) -> None:
     position = scene.core()
     scene.stage.programs.kill("consumer")
     scene.pierce(position)
-    scene.allow(10 + 5 + 2, "10 s of silence, one poll, 2 s to exit")
+    scene.allow(10 + POLL_S + 2, "10 s of silence, one poll, 2 s to exit")
     scene.closed(position)
     scene.expect("the reason", position.exit_reason, "trailing stop (watchdog)")
 
@@ -40,13 +40,25 @@ def a_restarted_consumer_rebuilds_the_peak_and_looks_at_the_price_at_once(scene:
     scene.expect("the peak", position.extreme_price, Decimal(61_500))
 
 
+@drill(1, broke="consumer hung, later awake again")
+def a_consumer_that_wakes_up_sends_nothing_twice(scene: Scene) -> None:
+    """While it hangs the poll exits for it. Awake, it has all prices of the fall before it, and sends nothing."""
+    position = scene.core()
+    scene.stage.programs.hang("consumer")
+    scene.pierce(position)
+    scene.allow(10 + POLL_S + 2, "10 s of silence, one poll, 2 s to exit")
+    scene.closed(position)
+    scene.stage.programs.resume("consumer")
+    scene.never(lambda: len(scene.exits()) > 1, "a second exit", for_s=3)
+
+
 @drill(23, broke="nothing: two beats, two workers, every task twice")
 def everybody_at_once_sends_one_order(scene: Scene) -> None:
     """Two beats, two workers of each kind, and each task delivered several times: one claim, one order."""
     programs = scene.stage.programs
     twins = [programs.start_another(name) for name in ("beat", "worker-exits", "worker-safetynet")]
     guard = scene.guarded()
-    scene.allow(5 + 2, "one poll, 2 s to exit")
+    scene.allow(POLL_S + 2, "one poll, 2 s to exit")
     scene.pierce(guard)
     scene.touch_seen(guard)
     for _ in range(20):

@@ -1,6 +1,7 @@
 """Drills in lanes: whoever is free takes the next drill; a lane whose drill has failed is replaced."""
 
 import multiprocessing
+import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -38,6 +39,7 @@ Progress = Callable[[Sequence[Lane], Outcome | None], None]
 
 def run(drills: Sequence[Drill], home: Path, *, lanes: int, tell: Progress) -> list[Outcome]:
     """Run all of them. `tell` hears of every change, with the outcome when there is a new one."""
+    _forget_last_run(home)
     waiting, found = deque(drills), []
     busy = [_open(number, home) for number in range(1, min(lanes, len(drills)) + 1)]
     try:
@@ -57,6 +59,12 @@ def run(drills: Sequence[Drill], home: Path, *, lanes: int, tell: Progress) -> l
             lane.process.terminate()
             lane.process.join(_ENDS_WITHIN_S)
     return found
+
+
+def _forget_last_run(home: Path) -> None:
+    shutil.rmtree(home / "failed", ignore_errors=True)
+    for log in home.glob("lane-*.log"):
+        log.unlink()
 
 
 def _open(number: int, home: Path) -> Lane:

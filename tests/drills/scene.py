@@ -1,9 +1,11 @@
 """What one drill works with: an account of its own, and words for what happens to it."""
 
 import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -11,8 +13,9 @@ from typing import Any, TypeVar
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from robson.local import logfiles
+from robson.local import logfiles, paths
 from safetynet.models import GuardedPosition, PollState
+from tests.drills.exposure import Exposure
 from tests.drills.stage import Stage, key_variables
 from trading import arming, entry, gateway
 from trading.arming import ArmOrder
@@ -49,20 +52,13 @@ class DrillFailed(Exception):
 
 @dataclass
 class Scene:
-    """Prices are in quote currency, quantities in base.
-
-    `touched` is when prices went through stops, by symbol, on the simulator's monotonic clock (ns);
-    `allowed_s` how long that may stay so, beside `outage_s`.
-    """
+    """Prices are in quote currency, quantities in base."""
 
     stage: Stage
     account: Account
     api_key: str
     logs: dict[str, int]
-    touched: dict[str, int] = field(default_factory=dict)
-    allowed_s: float = 0.0
-    allowed_for: str = ""
-    outage_s: float = 0.0
+    exposure: Exposure = field(default_factory=Exposure)
 
     # Positions ----------------------------------------------------------------------------------------------
 
@@ -111,6 +107,24 @@ class Scene:
         order: dict[str, Any] = self.stage.exchange.call("POST", "trade", {**wish, **terms})
         return order
 
+    def deposit(self, symbol: str, asset: str, amount: str) -> None:
+        """The owner transfers into the pair until so much is free: collateral."""
+        secret = os.environ[self.account.api_secret_env]
+        wanted = {symbol: {asset: amount}}
+        body = {"api_key": self.api_key, "secret": secret, "balances": wanted}
+        self.stage.exchange.call("POST", "account", body)
+
+    def robson(self, *arguments: str) -> int:
+        """The owner's command line, on this account. Answers its exit code."""
+        program = [sys.executable, "-c", "from robson.cli import main; main()"]
+        done = subprocess.run(
+            [*program, *arguments, "--account", self.account.name],
+            cwd=paths.PROJECT_DIR,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode
+
     # Prices -------------------------------------------------------------------------------------------------
 
     def price(self, symbol: str, price: Decimal) -> Decimal:
@@ -136,20 +150,17 @@ class Scene:
 
     def touch(self, symbol: str, price: Decimal) -> None:
         """The same for a price that the drill has worked out itself."""
-        self.touched.setdefault(symbol, self.stage.market.set(symbol, price.quantize(TICK)))
+        self.exposure.begin(symbol, self.stage.market.set(symbol, price.quantize(TICK)))
 
     # What is allowed ----------------------------------------------------------------------------------------
 
     def allow(self, seconds: float, why: str) -> None:
         """How long a position may be unprotected, in s, not counting the outages."""
-        self.allowed_s, self.allowed_for = seconds, why
+        self.exposure.allowed_s, self.exposure.allowed_for = seconds, why
 
-    @contextmanager
-    def outage(self) -> Iterator[None]:
+    def outage(self) -> AbstractContextManager[None]:
         """While this lasts nobody could have done anything."""
-        began = time.monotonic()
-        yield
-        self.outage_s += time.monotonic() - began
+        return self.exposure.outage()
 
     # What is seen -------------------------------------------------------------------------------------------
 
@@ -200,6 +211,9 @@ class Scene:
             return row.state == "closed"
 
         self.until(is_closed, f"{row} is closed", within_s=within_s)
+        symbol = row.slot.symbol
+        if not self.exposure.end(symbol, self.exits(symbol)):
+            raise DrillFailed(f"an exit of {row}, whose stop was touched", "none")
 
     def orders(self, symbol: str | None = None) -> list[dict[str, Any]]:
         """The account's orders that the exchange has accepted, by hand or not, oldest first."""
@@ -229,15 +243,6 @@ class Scene:
     def logged(self, process: str, text: str) -> bool:
         """Whether a process has logged this since the drill began."""
         return text.encode() in logfiles.read_from(process, self.logs.get(process, 0))
-
-    def unprotected_s(self) -> float | None:
-        """From the first price through a stop to the last exit order's arrival: the longest of them."""
-        spans = []
-        for symbol, since in self.touched.items():
-            received = [order["received_ns"] for order in self.exits(symbol)]
-            if received:
-                spans.append((max(received) - since) / 1e9)
-        return max(spans, default=None)
 
 
 def begin(stage: Stage) -> Scene:

@@ -15,6 +15,14 @@ from tests.drills import registry
 CONTROLS = ("a-position-that-nobody-watches-is-told", "a-second-exit-is-told")
 
 
+def test_every_row_is_drilled_or_declared_not_applicable() -> None:
+    drilled = {each.row for each in registry.load()}
+    declared = {int(row) for row in registry.NOT_APPLICABLE if row.isdigit()}
+    assert drilled | declared == set(registry.ROWS)
+    assert not drilled & declared
+    assert all(registry.NOT_APPLICABLE.values())
+
+
 def test_each_drill_says_what_it_breaks_and_what_it_shows() -> None:
     for each in registry.load():
         assert each.broke, each.name
