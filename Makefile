@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+MINUTES ?= 20
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint format bench drills requirements clean
+.PHONY: help setup demo run test lint format bench drills soak requirements clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +52,9 @@ bench: setup ## Measure trigger to order, frames per second, poll time, memory
 
 drills: setup ## Break everything on purpose, and read the ledger (minutes; ARGS="--list" names the drills)
 	@$(BIN)/python -m tests.drills $(ARGS)
+
+soak: setup ## The whole system under random prices, deeds and faults (MINUTES=20, SEED=... to repeat a run)
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 requirements: ## Recompile the pinned requirements (needs uv)
 	uv pip compile -q --no-emit-index-url --generate-hashes --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
