@@ -56,6 +56,9 @@ drills: setup ## Break everything on purpose, and read the ledger (minutes; ARGS
 soak: setup ## The whole system under random prices, deeds and faults (MINUTES=20, SEED=... to repeat a run)
 	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+mutants: setup ## Change the order protocol's code, and see that a test fails (hours; ARGS="--sample 50")
+	@$(BIN)/python -m tests.mutation $(ARGS)
+
 requirements: ## Recompile the pinned requirements (needs uv)
 	uv pip compile -q --no-emit-index-url --generate-hashes --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 	uv pip compile -q --no-emit-index-url --generate-hashes --universal --python-version 3.11 -c requirements-dev.txt requirements.in -o requirements.txt
