@@ -16,7 +16,7 @@ PROTECTORS = {
     PositionState.ENTERING: "Core, entry under way",
     PositionState.ACTIVE: "Core, trailing stop",
     PositionState.EXITING: "Core, exit under way",
-    PositionState.ERROR: "nobody: look at it",
+    PositionState.ERROR: "not Core any more: look at it",
 }
 
 

@@ -23,6 +23,12 @@ from trading.models import Account, Position, Slot
 
 log = logging.getLogger(__name__)
 
+AFTER_DISARMING = {
+    PositionState.ARMED: PositionState.CANCELLED,
+    # Core has let go of it already.
+    PositionState.ERROR: PositionState.CLOSED,
+}
+
 
 class ArmRefused(Exception):
     """Nothing was armed; the text says why and what to do."""
@@ -113,10 +119,14 @@ def arm(*, account: Account, order: ArmOrder, exchange: Exchange, at: datetime, 
 
 
 def disarm(*, position: Position, reason: str, at: datetime, by: str = "") -> None:
-    """Take an armed position back. Raises DisarmRefused once it has entered: then it must be closed."""
-    disarmed = position.state == PositionState.ARMED and journal.advance(
+    """Take an armed position back, or put one in Error away.
+
+    Raises DisarmRefused for one that has entered: that must be closed.
+    """
+    to = AFTER_DISARMING.get(PositionState(position.state))
+    disarmed = to is not None and journal.advance(
         position,
-        PositionState.CANCELLED,
+        to,
         at=at,
         data={"reason": reason, "by": by or None},
         note=reason[:255],

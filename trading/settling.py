@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+from django.db import IntegrityError, transaction
+
 from trading import bus, execution, facts, fills, journal, services
 from trading.domain.lifecycle import PositionState
 from trading.domain.rounding import people
@@ -45,6 +47,16 @@ def _settle_entry(position: Position, intent: OrderIntent, base_asset: str, at: 
         )
         log.warning("%s: entry not executed: %s", position, why)
         return
+    try:
+        with transaction.atomic():
+            _activate(position, intent, price, base_asset, at)
+    except (ValueError, IntegrityError) as error:
+        _fail(position, price, error, at)
+        return
+    _exit_if_marked(position, at)
+
+
+def _activate(position: Position, intent: OrderIntent, price: Decimal, base_asset: str, at: datetime) -> None:
     stop = _first_stop(position, price)
     quantity = fills.closed_quantity(intent, base_asset)
     order_id = intent.attempts.exclude(order_id="").latest("number").order_id
@@ -64,7 +76,22 @@ def _settle_entry(position: Position, intent: OrderIntent, base_asset: str, at: 
     )
     bus.publish(facts.opened(position, order_id))
     log.info("%s: entered %s at %s, stop %s", position, *map(people, (quantity, price, stop.stop)))
-    _exit_if_marked(position, at)
+
+
+def _fail(position: Position, price: Decimal, error: Exception, at: datetime) -> None:
+    """What was bought is there and must not be without a stop: Core lets go, and the next poll guards it."""
+    why = f"filled, but without a stop: {str(error).splitlines()[0]}"
+    journal.advance(
+        position,
+        PositionState.ERROR,
+        at=at,
+        data={"error": why, "entry": price},
+        note=why[:255],
+        entry_price=price,
+        opened_at=at,
+    )
+    bus.publish(facts.closed(position))
+    log.critical("%s: %s. The Safety Net takes it from here: look at it", position, why)
 
 
 def _exit_if_marked(position: Position, at: datetime) -> None:

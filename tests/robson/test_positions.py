@@ -74,7 +74,7 @@ def test_an_exemption_that_is_over_protects_again() -> None:
 
 def test_a_position_in_error_is_not_hidden() -> None:
     factories.core_position(state=PositionState.ERROR)
-    assert "nobody: look at it" in line_of(said(), "BTCUSDT")
+    assert "not Core any more: look at it" in line_of(said(), "BTCUSDT")
 
 
 def test_what_ended_is_shown_only_on_demand() -> None:

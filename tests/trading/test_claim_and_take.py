@@ -136,7 +136,7 @@ def test_postponed_intent_is_not_taken_before_its_time(world: World) -> None:
 
 def test_settled_intent_is_never_taken(world: World) -> None:
     position = factories.core_position(state=PositionState.CLOSED)
-    for state in (IntentState.DONE, IntentState.DUST, IntentState.REFUSED, IntentState.CANCELLED):
+    for state in (IntentState.DONE, IntentState.DUST, IntentState.REFUSED):
         intent = factories.intent(position.slot, state=state, position=position)
         assert execution.take(intent.pk, world.later(1000)) is None
     assert execution.due_intents(world.later(1000).clock()) == []

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from trading import operations
+from trading import arming, operations
 from trading.admin import verbs
 from trading.admin.arming import ArmForm
 from trading.admin.history import summary
@@ -195,6 +195,6 @@ class PositionAdmin(ReadOnlyAdmin):
             "told": [(event, summary(event.data)) for event in events[:MOST_EVENTS]],
             "more_events": len(events) > MOST_EVENTS,
             "badge": badge(position.state),
-            "can_disarm": self.may_operate(request) and position.state == PositionState.ARMED,
+            "can_disarm": self.may_operate(request) and position.state in arming.AFTER_DISARMING,
             "can_close": self.may_operate(request) and position.state == PositionState.ACTIVE,
         }

@@ -25,7 +25,6 @@ class IntentState(StrEnum):
     DONE = "done"
     DUST = "dust"
     REFUSED = "refused"
-    CANCELLED = "cancelled"
 
 
 class GuardState(StrEnum):
@@ -52,23 +51,20 @@ POSITION_TRANSITIONS: Mapping[tuple[PositionState, PositionState], EventKind] = 
         (PositionState.ARMED, PositionState.CANCELLED): EventKind.POSITION_DISARMED,
         (PositionState.ENTERING, PositionState.ACTIVE): EventKind.POSITION_ACTIVATED,
         (PositionState.ENTERING, PositionState.CANCELLED): EventKind.POSITION_CANCELLED,
+        # Filled, and no stop can be given to it: Core lets go of it, and the Safety Net finds it.
         (PositionState.ENTERING, PositionState.ERROR): EventKind.POSITION_FAILED,
         (PositionState.ACTIVE, PositionState.EXITING): EventKind.POSITION_EXIT_REQUESTED,
         # Closed by hand or liquidated: there was never an exit of ours, so Exiting is skipped.
         (PositionState.ACTIVE, PositionState.CLOSED): EventKind.POSITION_CLOSED,
         (PositionState.EXITING, PositionState.CLOSED): EventKind.POSITION_CLOSED,
-        # The exit was cancelled before anything was sent: the stop goes on protecting the position.
-        (PositionState.EXITING, PositionState.ACTIVE): EventKind.POSITION_EXIT_WITHDRAWN,
-        # Error is where only the owner can tell what is true; both ways out are his.
+        # The owner has seen to it.
         (PositionState.ERROR, PositionState.CLOSED): EventKind.POSITION_CLOSED,
-        (PositionState.ERROR, PositionState.CANCELLED): EventKind.POSITION_CANCELLED,
     }
 )
 
 INTENT_TRANSITIONS: Mapping[tuple[IntentState, IntentState], EventKind] = MappingProxyType(
     {
         (IntentState.PENDING, IntentState.SENDING): EventKind.INTENT_SENT,
-        (IntentState.PENDING, IntentState.CANCELLED): EventKind.INTENT_CANCELLED,
         (IntentState.SENDING, IntentState.UNKNOWN): EventKind.INTENT_UNKNOWN,
         # The next attempt: provably nothing was accepted, or only a part was filled.
         (IntentState.SENDING, IntentState.PENDING): EventKind.INTENT_RETRIED,
@@ -90,8 +86,6 @@ GUARD_TRANSITIONS: Mapping[tuple[GuardState, GuardState], EventKind] = MappingPr
         # The owner closed it by hand.
         (GuardState.GUARDING, GuardState.CLOSED): EventKind.GUARD_CLOSED,
         (GuardState.EXITING, GuardState.CLOSED): EventKind.GUARD_CLOSED,
-        # The exit was cancelled before anything was sent: the stop goes on protecting the position.
-        (GuardState.EXITING, GuardState.GUARDING): EventKind.GUARD_EXIT_WITHDRAWN,
     }
 )
 

@@ -256,7 +256,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='orderintent',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', [trading.domain.lifecycle.IntentState['PENDING'], trading.domain.lifecycle.IntentState['SENDING'], trading.domain.lifecycle.IntentState['UNKNOWN'], trading.domain.lifecycle.IntentState['DONE'], trading.domain.lifecycle.IntentState['DUST'], trading.domain.lifecycle.IntentState['REFUSED'], trading.domain.lifecycle.IntentState['CANCELLED']])), name='intent_state_is_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('state__in', [trading.domain.lifecycle.IntentState['PENDING'], trading.domain.lifecycle.IntentState['SENDING'], trading.domain.lifecycle.IntentState['UNKNOWN'], trading.domain.lifecycle.IntentState['DONE'], trading.domain.lifecycle.IntentState['DUST'], trading.domain.lifecycle.IntentState['REFUSED'], 'cancelled'])), name='intent_state_is_known'),
         ),
         migrations.AddConstraint(
             model_name='orderintent',

@@ -12,7 +12,7 @@ from trading.models import Position
 
 
 class Command(OwnerCommand):
-    help = "Take an armed position back, before it has entered."
+    help = "Take an armed position back, before it has entered; put one away that is in error."
 
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("what", metavar="POSITION", help="a position's number, or a symbol")
