@@ -1,6 +1,7 @@
 """Positions that the exchange no longer has: seen twice, then told by the account's trades, never guessed."""
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,11 +11,18 @@ from trading import bus, facts, fills, journal, queries
 from trading.domain.episodes import is_dust
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import PositionState
-from trading.domain.reconcile import Closing, closed_by_others, missing_quantity
-from trading.domain.rounding import people
-from trading.domain.types import MarginPair
+from trading.domain.reconcile import (
+    Closing,
+    closed_by_others,
+    missing_from,
+    missing_quantity,
+    sold_by_others,
+)
+from trading.domain.rounding import market_step, people
+from trading.domain.types import MarginPair, OwnTrade, Side, SymbolRules
 from trading.execution import Desk
 from trading.models import Account, Fill, Position
+from trading.models.intent import Purpose
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +49,7 @@ def reconcile(account: Account, desk: Desk) -> None:
 
 def _compare(position: Position, pair: MarginPair, desk: Desk) -> None:
     rules = desk.exchange.symbol_rules(position.slot.symbol)
-    missing = missing_quantity(position.slot.position_side, position.quantity, pair, rules)
+    missing = _missing(position, pair, rules, desk)
     if not missing:
         if position.missing_since is not None:
             _note(position, EventKind.POSITION_FOUND, desk, missing_since=None)
@@ -52,11 +60,31 @@ def _compare(position: Position, pair: MarginPair, desk: Desk) -> None:
         _explain(position, missing, desk)
 
 
+def _missing(position: Position, pair: MarginPair, rules: SymbolRules, desk: Desk) -> Decimal:
+    """By the balances; where the owner has coins beside the position, by the trades since its entry.
+
+    His coins hide that he has sold the position, and its exit would sell them in its place.
+    """
+    side = position.slot.position_side
+    missing = missing_quantity(side, position.quantity, pair, rules)
+    if missing or side is Side.SHORT or pair.base.total - position.quantity < market_step(rules):
+        return missing
+    entries = position.intents.filter(purpose=Purpose.ENTRY)
+    bought = sum((fills.closed_quantity(entry, rules.base_asset) for entry in entries), Decimal(0))
+    ours = queries.position_order_ids(position.pk)
+    left = bought - sold_by_others(_trades_since_entry(position, desk), ours, rules.base_asset)
+    return missing_from(max(left, Decimal(0)), position.quantity, rules)
+
+
+def _trades_since_entry(position: Position, desk: Desk) -> Sequence[OwnTrade]:
+    last_own = Fill.objects.filter(attempt__intent__position=position).order_by("-trade_id").first()
+    return desk.exchange.trades(position.slot.symbol, from_id=last_own.trade_id + 1 if last_own else None)
+
+
 def _explain(position: Position, missing: Decimal, desk: Desk) -> None:
     """The second look found it missing too: what do the trades since the entry say?"""
     symbol = position.slot.symbol
-    last_own = Fill.objects.filter(attempt__intent__position=position).order_by("-trade_id").first()
-    trades = desk.exchange.trades(symbol, from_id=last_own.trade_id + 1 if last_own else None)
+    trades = _trades_since_entry(position, desk)
     closing = closed_by_others(trades, position.slot.position_side, fills.known_order_ids(position.slot))
     rules = desk.exchange.symbol_rules(symbol)
     if closing is None or closing.quantity + rules.lot_step < missing:

@@ -80,6 +80,40 @@ def test_a_part_sold_by_hand_reduces_the_position_and_keeps_its_stop(world: Worl
     assert EventKind.POSITION_REDUCED in kinds(position)
 
 
+def test_a_long_sold_by_hand_is_closed_although_the_owner_has_coins_beside_it(world: World) -> None:
+    position = world.enter()
+    world.give_base("1")
+    world.control.trade("SELL", position.quantity.quantize(Decimal("0.00001")), symbol=SYMBOL)
+    look_twice(world)
+    position.refresh_from_db()
+    assert (position.state, position.exit_reason) == (PositionState.CLOSED, "closed outside Robson")
+    assert not world.orders("SELL")
+
+
+def test_a_part_sold_by_hand_beside_coins_reduces_the_position_once(world: World) -> None:
+    position = world.enter()
+    before = position.quantity
+    world.give_base("1")
+    world.control.trade("SELL", "0.00300", symbol=SYMBOL)
+    look_twice(world)
+    look_twice(world)
+    position.refresh_from_db()
+    assert (position.state, position.quantity) == (PositionState.ACTIVE, before - Decimal("0.003"))
+    assert kinds(position).count(EventKind.POSITION_REDUCED) == 1
+
+
+def test_coins_beside_a_long_and_what_was_bought_and_sold_again_are_no_loss_of_it(world: World) -> None:
+    position = world.enter()
+    before = position.quantity
+    world.give_base("1")
+    world.control.trade("BUY", "0.00501", symbol=SYMBOL)
+    world.control.trade("SELL", "0.00500", symbol=SYMBOL)
+    look_twice(world)
+    position.refresh_from_db()
+    assert (position.state, position.quantity) == (PositionState.ACTIVE, before)
+    assert position.missing_since is None
+
+
 def test_coins_that_no_trade_explains_are_announced_and_the_stop_stays(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
