@@ -4,12 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 from robson.local.simulator import SimulatorProcess
-from tests.faults.crash_lab import Case, Outcome
+from tests.faults.crash_lab import Batch, Outcome
 from tests.live import database_url
 from tests.trading.support import PROJECT
 
@@ -31,16 +30,16 @@ class Lab:
         self._path, self._log = log, log.open("w")
         self._process: subprocess.Popen[str] | None = None
 
-    def run(self, cases: Iterable[Case]) -> dict[str, Outcome]:
-        """What became of each case, by name."""
+    def run(self, batch: Batch) -> Outcome:
+        """What became of these cases."""
         process = self._process or self._start()
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps([asdict(case) for case in cases]) + "\n")
+        process.stdin.write(json.dumps(asdict(batch)) + "\n")
         process.stdin.flush()
         answer = process.stdout.readline()
         assert answer, self.log()
-        return {name: Outcome(**outcome) for name, outcome in json.loads(answer).items()}
+        return Outcome(**json.loads(answer))
 
     def log(self) -> str:
         """The end of what the processes have logged."""

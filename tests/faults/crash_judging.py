@@ -1,8 +1,9 @@
 """What must be true of an exit whose executors were killed: the exchange's ledger and Robson's record."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from robson.local.simulator import Control
 from safetynet.models import GuardedPosition
@@ -16,48 +17,54 @@ from trading.models.intent import Purpose
 SIGKILLED = -9
 
 
-def of_lives(outcome: Outcome, kills: int) -> Iterator[str]:
-    """Each life but the last was killed, and at its point: else the cell of the matrix would be empty."""
-    *killed, last = outcome.codes
-    if killed != [SIGKILLED] * kills or outcome.reached != [True] * kills:
-        yield f"ended with {killed} instead of dying at its points, which were reached: {outcome.reached}"
-    if last != 0:
-        yield f"whoever came after ended with {last}"
+def of_lives(outcome: Outcome, name: str, kills: int) -> Iterator[str]:
+    """Each of them was killed, and at its point: else the cell of the matrix would be empty."""
+    codes, reached = outcome.codes[name], outcome.reached[name]
+    if codes != [SIGKILLED] * kills or reached != [True] * kills:
+        yield f"ended with {codes} instead of dying at its points, which were reached: {reached}"
 
 
-def of_time(outcome: Outcome, longest_s: float) -> Iterator[str]:
+def of_successors(outcome: Outcome, longest_s: float) -> Iterator[str]:
+    """Whoever came after them found an end, and in time."""
+    if any(outcome.successors):
+        yield f"whoever came after ended with {outcome.successors}"
     if outcome.seconds > longest_s:
         yield f"it took {outcome.seconds:.1f} s after the last death"
 
 
-class Exchange:
-    """What the exchange knows of one account."""
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What the exchange knows, at one moment."""
 
-    def __init__(self, control: Control, api_key: str) -> None:
-        ledger = control.ledger()
-        self.violations = [one for one in ledger["violations"] if one["api_key"] == api_key]
-        self.debts = [one for one in ledger["leftover_debts"] if one["api_key"] == api_key]
-        (account,) = (one for one in ledger["accounts"] if one["api_key"] == api_key)
-        self.open = [pair["symbol"] for pair in account["pairs"] if pair["side"] != "flat"]
-        self.orders = [
-            order for order in control.orders() if order["api_key"] == api_key and not order["by_hand"]
+    ledger: Mapping[str, Any]
+    orders: Sequence[Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, control: Control) -> Self:
+        return cls(control.ledger(), [order for order in control.orders() if not order["by_hand"]])
+
+    def violations(self, api_key: str) -> set[str]:
+        """Their kinds."""
+        return {one["kind"] for one in self.ledger["violations"] if one["api_key"] == api_key}
+
+    def problems(self, api_key: str) -> Iterator[str]:
+        if violations := self.violations(api_key):
+            yield f"violations: {sorted(violations)}"
+        if debts := [one for one in self.ledger["leftover_debts"] if one["api_key"] == api_key]:
+            yield f"debts left: {debts}"
+        (account,) = (one for one in self.ledger["accounts"] if one["api_key"] == api_key)
+        if still_open := [pair["symbol"] for pair in account["pairs"] if pair["side"] != "flat"]:
+            yield f"still open: {still_open}"
+
+    def executed(self, api_key: str, side: Side) -> list[Mapping[str, Any]]:
+        """Robson's orders against a position of this side, of which something was executed."""
+        mine = [order for order in self.orders if order["api_key"] == api_key]
+        return [
+            order for order in mine if order["side"] == side.exit_order and Decimal(order["executed"]) > 0
         ]
 
-    def problems(self) -> Iterator[str]:
-        if self.violations:
-            yield f"violations: {[(one['kind'], one['client_order_id']) for one in self.violations]}"
-        if self.debts:
-            yield f"debts left: {self.debts}"
-        if self.open:
-            yield f"still open: {self.open}"
 
-    def executed(self, side: Side) -> list[dict[str, Any]]:
-        """Robson's orders against a position of this side, of which something was executed."""
-        against = [order for order in self.orders if order["side"] == side.exit_order]
-        return [order for order in against if Decimal(order["executed"]) > 0]
-
-
-def of_record(account: Account, orders: list[dict[str, Any]]) -> Iterator[str]:
+def of_record(account: Account, orders: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """One exit, settled, with exactly the fills that the exchange has."""
     intents = list(OrderIntent.objects.filter(slot__account=account, purpose=Purpose.EXIT))
     if [intent.state for intent in intents] != [IntentState.DONE]:

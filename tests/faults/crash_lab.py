@@ -1,40 +1,40 @@
 """Processes that are killed at crash points and started again: `python -m tests.faults.crash_lab`.
 
-Reads one batch of cases per line from stdin, as JSON, and answers with what became of each. Django is loaded
-once; each life of a case is a fork of this process, with connections of its own.
+Reads one batch of cases per line from stdin, as JSON, and answers with what became of it. Django is loaded
+once; each life is a fork of this process, with connections of its own.
 """
 
 import faulthandler
 import gc
 import json
-import logging
 import os
 import signal
 import sys
 import time
+import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Literal
 
 import django
 from django.conf import settings
 
-from tests.faults.crash_points import POINTS, SECOND, Point, Who
+from tests.faults.crash_points import EVERYBODY, POINTS, SECOND, Point, Who
 
-AT_ONCE = 16
-LONGEST_S = 30
-LOOK_EVERY_S = 0.005
+AT_ONCE = 6
+LONGEST_S = 60
+LOOK_EVERY_S = 0.002
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Who is killed where. `kills` are points by name, one for each life; the last life is unharmed.
+    """Who is killed where: `kills` are points by name, one for each life. `mark` is a free file name.
 
-    `successor` is who comes after the last kill: the same process anew, or the others. `without` names a
-    protection that is taken out (`crash_sabotage`). `mark` is a free file name. `settings` are Django's.
+    `settings` are Django's, for these lives.
     """
 
     name: str
@@ -42,31 +42,34 @@ class Case:
     account_id: int
     row: int
     kills: list[str]
-    successor: str
     mark: str
+    settings: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Cases whose killed processes are succeeded together: each by itself, started anew, or by the others.
+
+    `without` names a protection that is taken out (`crash_sabotage`).
+    """
+
+    cases: list[Case]
+    successor: Literal["itself", "others"] = "itself"
     without: str = ""
     environment: dict[str, str] = field(default_factory=dict)
-    settings: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Outcome:
-    """How each life ended (its exit code, negative for a signal), and what it took from the last death on."""
+    """How the killed lives of each case ended, and which of them reached their point.
 
-    codes: list[int] = field(default_factory=list)
-    reached: list[bool] = field(default_factory=list)
+    `successors`: how those ended who came after. Exit codes are negative for signals.
+    """
+
+    codes: dict[str, list[int]] = field(default_factory=dict)
+    reached: dict[str, list[bool]] = field(default_factory=dict)
+    successors: list[int] = field(default_factory=list)
     seconds: float = 0.0
-
-
-@dataclass(slots=True)
-class _Run:
-    case: Case
-    outcome: Outcome = field(default_factory=Outcome)
-    died: float = 0.0
-
-    @property
-    def life(self) -> int:
-        return len(self.outcome.codes)
 
 
 def point_of(name: str, who: Who) -> Point:
@@ -81,86 +84,98 @@ def main() -> None:
     import_module("robson.celery").app.finalize()
     gc.freeze()
     for line in sys.stdin:
-        cases = [Case(**case) for case in json.loads(line)]
-        print(json.dumps({name: asdict(outcome) for name, outcome in run(cases).items()}), flush=True)
+        given = json.loads(line)
+        batch = Batch(**{**given, "cases": [Case(**case) for case in given["cases"]]})
+        print(json.dumps(asdict(run(batch))), flush=True)
 
 
-def run(cases: list[Case]) -> dict[str, Outcome]:
-    """All cases, some of them at the same time, each to its end. A life that hangs is ended by SIGALRM."""
-    waiting = deque(_Run(case) for case in cases)
-    running: dict[int, _Run] = {}
-    finished: dict[str, Outcome] = {}
+def run(batch: Batch) -> Outcome:
+    """All killed lives, then those who come after them, together."""
+    os.environ.update(batch.environment)
+    outcome = Outcome({case.name: [] for case in batch.cases}, {case.name: [] for case in batch.cases})
+    _kill_all(batch, outcome)
+    began = time.monotonic()
+    successors = [_fork(work) for work in _successors(batch)]
+    outcome.successors = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in successors]
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def _kill_all(batch: Batch, outcome: Outcome) -> None:
+    """The killed lives of all cases: those of one case one after the other, some cases at the same time."""
+    waiting, running = deque(batch.cases), dict[int, Case]()
     while waiting or running:
         while waiting and len(running) < AT_ONCE:
-            _start(waiting.popleft(), running)
-        pid, status = os.waitpid(-1, os.WNOHANG)
-        if pid == 0:
-            time.sleep(LOOK_EVERY_S)
-            continue
-        ended = running.pop(pid)
-        if _over(ended, os.waitstatus_to_exitcode(status)):
-            finished[ended.case.name] = ended.outcome
+            case = waiting.popleft()
+            life = len(outcome.codes[case.name])
+            running[_fork(_killed_life(batch, case, life))] = case
+        pid, status = os.waitpid(-1, 0)
+        case = running.pop(pid)
+        life = len(outcome.codes[case.name])
+        outcome.reached[case.name].append(_mark(case, life).exists())
+        outcome.codes[case.name].append(os.waitstatus_to_exitcode(status))
+        if life + 1 < len(case.kills):
+            waiting.append(case)
+
+
+def _killed_life(batch: Batch, case: Case, life: int) -> Callable[[], None]:
+    def work() -> None:
+        from tests.faults import crash_arming, crash_roles
+
+        for name, value in case.settings.items():
+            setattr(settings, name, value)
+        _sabotage(batch)
+        point = point_of(case.kills[life], case.who)
+        crash_arming.arm(point, _mark(case, life))
+        moved = point.trouble == "row moved"
+        crash_roles.exit_all(case.who, [crash_roles.Task(case.who, case.account_id, case.row, moved)])
+
+    return work
+
+
+def _successors(batch: Batch) -> Iterable[Callable[[], None]]:
+    from tests.faults import crash_roles
+
+    def work(who: Who, tasks: list[crash_roles.Task]) -> None:
+        _sabotage(batch)
+        if batch.successor == "others":
+            crash_roles.take_over(tasks)
         else:
-            _start(ended, running)
-    return finished
+            crash_roles.exit_all(who, tasks)
+
+    for who in EVERYBODY:
+        tasks = [crash_roles.Task(who, case.account_id, case.row) for case in batch.cases if case.who == who]
+        if tasks:
+            yield partial(work, who, tasks)
 
 
-def _start(this: _Run, running: dict[int, _Run]) -> None:
-    pid = os.fork()
-    if pid == 0:
-        _live(this.case, this.life)
-    running[pid] = this
+def _sabotage(batch: Batch) -> None:
+    from tests.faults import crash_sabotage
 
-
-def _over(this: _Run, code: int) -> bool:
-    """Note how a life ended; whether it was the last one."""
-    case, outcome, now = this.case, this.outcome, time.monotonic()
-    last = this.life == len(case.kills)
-    if last:
-        outcome.seconds = now - this.died
-    else:
-        outcome.reached.append(_mark(case, this.life).exists())
-        this.died = now
-    outcome.codes.append(code)
-    return last
+    if batch.without:
+        crash_sabotage.take_out(batch.without)
 
 
 def _mark(case: Case, life: int) -> Path:
     return Path(f"{case.mark}.{life}")
 
 
-def _live(case: Case, life: int) -> NoReturn:
-    code = 1
+def _fork(work: Callable[[], None]) -> int:
+    """A process of its own for this work; one that hangs says where, and is ended by SIGALRM."""
+    pid = os.fork()
+    if pid:
+        return pid
     signal.alarm(LONGEST_S)
-    faulthandler.dump_traceback_later(LONGEST_S - 2)
+    faulthandler.dump_traceback_later(LONGEST_S - 1)
+    code = 1
     try:
-        os.environ.update(case.environment)
-        for name, value in case.settings.items():
-            setattr(settings, name, value)
-        _work(case, life)
+        work()
         code = 0
-    except BaseException:
-        logging.getLogger("trading").critical("%s, life %s", case, life, exc_info=True)
-        raise
+    except BaseException:  # noqa: BLE001  # its parent's code must not run in this process
+        traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(code)
-
-
-def _work(case: Case, life: int) -> None:
-    from tests.faults import crash_arming, crash_roles, crash_sabotage
-
-    if case.without:
-        crash_sabotage.take_out(case.without)
-    last = life == len(case.kills)
-    if not last:
-        crash_arming.arm(point_of(case.kills[life], case.who), _mark(case, life))
-    row_moved = not last and point_of(case.kills[life], case.who).trouble == "row moved"
-    task = crash_roles.Task(case.who, case.account_id, case.row, row_moved)
-    act: Callable[[Any], None] = crash_roles.exit_as
-    if last and case.successor == "others":
-        act = crash_roles.take_over
-    act(task)
 
 
 if __name__ == "__main__":

@@ -137,9 +137,12 @@ POINTS: dict[str, Row] = {
         found_before_the_commit=_all(_COMMIT, "before", since=_RECORD),
     ),
     **_amid(
-        "order lost",
+        "fence far away",
         not_found=_all(_NOT_YET, "before"),
         not_found_yet=_all(_NOT_YET, "after"),
+    ),
+    **_amid(
+        "order lost",
         before_it_is_given_up=_all(_NEVER, "before"),
         given_up_before_the_commit=_all(_COMMIT, "before", since=_NEVER),
         given_up=_all(_COMMIT, "after", since=_NEVER),

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from safetynet import poll
 from safetynet import tasks as safetynet_tasks
@@ -20,11 +21,18 @@ from trading.models import Account, OrderIntent, Position
 from trading.models.intent import Purpose
 
 LOOK_EVERY_S = 0.05
+POLL_EVERY_S = 0.5
+LANES = 3
+
+Loaded = tuple[StopWatch, list[Tick]]
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Whose exit it is. `row` is the id of a position, or of a guard for the Safety Net."""
+    """Whose exit it is. `row` is the id of a position, or of a guard for the Safety Net.
+
+    `row_moved`: another process changes the position between its loading and its exit.
+    """
 
     who: Who
     account_id: int
@@ -32,30 +40,39 @@ class Task:
     row_moved: bool = False
 
 
-def exit_as(task: Task) -> None:
-    """Exit, or go on with an exit that was begun; come back when nothing is left to do."""
-    _EXITS[task.who](task)
+def exit_all(who: Who, of: list[Task]) -> None:
+    """Exit, or go on with exits that were begun; come back when nothing is left to do."""
+    _EXITS[who](of)
 
 
-def take_over(task: Task) -> None:
+def take_over(of: list[Task]) -> None:
     """What the others do when that process does not come back: the poll, with its watchdog, and the sweep."""
-    account = Account.objects.get(pk=task.account_id)
-    while _unfinished(account):
-        poll.poll(account, gateway.desk_for(account))
-        _sweep_once(account)
-        time.sleep(LOOK_EVERY_S)
+    accounts = {task.account_id for task in of}
+    while unfinished := Account.objects.filter(pk__in=accounts & _with_something_open()):
+        for account in unfinished:
+            poll.poll(account, gateway.desk_for(account))
+        _sweep(accounts)
+        time.sleep(POLL_EVERY_S)
 
 
-def _as_consumer(task: Task) -> None:
-    asyncio.run(_consume(task))
+def _as_consumer(of: list[Task]) -> None:
+    asyncio.run(_consume(of))
 
 
-async def _consume(task: Task) -> None:
-    """One position in the consumer, from its start on."""
-    lanes, done = Lanes(count=1), asyncio.Event()
-    acting = Acting(lanes, changed=done.set)
+async def _consume(of: list[Task]) -> None:
+    """These positions in the consumer, from its start on."""
+    lanes, changed = Lanes(count=min(LANES, len(of))), asyncio.Event()
+    acting = Acting(lanes, changed=changed.set)
     market = Market(on_stop=acting.exit, on_signal=_never, on_gap=_never)
-    position, loaded = await lanes.acting[0].run(lambda: _load(task))
+    for task in of:
+        await _begin(task, lanes, acting, market)
+    while await lanes.acting[0].run(partial(_still_open, {task.row for task in of})):
+        await changed.wait()
+        changed.clear()
+
+
+async def _begin(task: Task, lanes: Lanes, acting: Acting, market: Market) -> None:
+    position, loaded = await lanes.acting[0].run(partial(_load, task.row))
     if loaded is not None:
         market.expect(position.slot.symbol)
         watch, ticks = loaded
@@ -64,64 +81,66 @@ async def _consume(task: Task) -> None:
         market.add_stop(watch, ticks)
     elif position.state == PositionState.EXITING:
         acting.pursue(position)
-    else:
-        return
-    await done.wait()
 
 
-def _load(task: Task) -> tuple[Position, tuple[StopWatch, list[Tick]] | None]:
-    position = Position.objects.select_related("slot__account").get(pk=task.row)
+def _load(row: int) -> tuple[Position, Loaded | None]:
+    position = Position.objects.select_related("slot__account").get(pk=row)
     return position, loading.load_stop(position) if position.state == PositionState.ACTIVE else None
+
+
+def _still_open(rows: set[int]) -> bool:
+    return Position.objects.filter(pk__in=rows).exclude(state=PositionState.CLOSED).exists()
 
 
 def _never(*_: object) -> None:
     raise AssertionError("there is nothing to enter")
 
 
-def _as_safety_net(task: Task) -> None:
+def _as_safety_net(of: list[Task]) -> None:
     """The exit task, delivered again when its worker died, and the sweep."""
-    safetynet_tasks.exit_guard(task.row)
-    _work_off(task.account_id)
+    for task in of:
+        safetynet_tasks.exit_guard(task.row)
+    _work_off(of)
 
 
-def _as_operator(task: Task) -> None:
+def _as_operator(of: list[Task]) -> None:
     """The owner closes by hand: claimed here, executed by the exit task. Not done, he asks again."""
-    position = Position.objects.select_related("slot__account").get(pk=task.row)
-    if position.state == PositionState.ACTIVE:
-        intent = operations.close_now(position=position, reason="closed by hand", by="owner")
-        tasks.execute_intent(intent.pk)
-    _work_off(task.account_id)
+    for position in Position.objects.select_related("slot__account").filter(pk__in=[task.row for task in of]):
+        if position.state == PositionState.ACTIVE:
+            intent = operations.close_now(position=position, reason="closed by hand", by="owner")
+            tasks.execute_intent(intent.pk)
+    _work_off(of)
 
 
-def _work_off(account_id: int) -> None:
-    account = Account.objects.get(pk=account_id)
-    while _live(account):
-        _sweep_once(account)
+def _work_off(of: Iterable[Task]) -> None:
+    accounts = {task.account_id for task in of}
+    while _live(accounts):
+        _sweep(accounts)
         time.sleep(LOOK_EVERY_S)
 
 
-def _sweep_once(account: Account) -> None:
+def _sweep(accounts: set[int]) -> None:
     due = execution.due_intents(gateway.utc_now())
-    for intent_id in set(due) & set(_live(account)):
+    for intent_id in set(due) & set(_live(accounts)):
         tasks.execute_intent(intent_id)
 
 
-def _live(account: Account) -> list[int]:
+def _live(accounts: set[int]) -> list[int]:
     live = OrderIntent.objects.filter(
-        slot__account=account, purpose=Purpose.EXIT, state__in=LIVE_INTENT_STATES
+        slot__account__in=accounts, purpose=Purpose.EXIT, state__in=LIVE_INTENT_STATES
     )
     return list(live.values_list("pk", flat=True))
 
 
-def _unfinished(account: Account) -> bool:
-    open_states = (PositionState.ACTIVE, PositionState.EXITING)
-    return (
-        Position.objects.filter(slot__account=account, state__in=open_states).exists()
-        or GuardedPosition.objects.filter(slot__account=account, state__in=LIVE_GUARD_STATES).exists()
-    )
+def _with_something_open() -> set[int]:
+    positions = Position.objects.filter(state__in=(PositionState.ACTIVE, PositionState.EXITING))
+    guards = GuardedPosition.objects.filter(state__in=LIVE_GUARD_STATES)
+    return {
+        account for rows in (positions, guards) for account in rows.values_list("slot__account", flat=True)
+    }
 
 
-_EXITS: Mapping[Who, Callable[[Task], None]] = {
+_EXITS: Mapping[Who, Callable[[list[Task]], None]] = {
     "core": _as_consumer,
     "safety_net": _as_safety_net,
     "operator": _as_operator,

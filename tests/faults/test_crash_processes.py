@@ -105,10 +105,10 @@ def touch(world: World, side: Side) -> None:
 
 
 def problems(world: World, side: Side, row: Position | GuardedPosition) -> list[str]:
-    exchange = crash_judging.Exchange(world.control, "demo-key")
+    ledger = crash_judging.Ledger.of(world.control)
     of_row = crash_judging.of_guard if isinstance(row, GuardedPosition) else crash_judging.of_position
-    record = crash_judging.of_record(world.account, exchange.executed(side))
-    return [*exchange.problems(), *record, *of_row(row.pk)]
+    record = crash_judging.of_record(world.account, ledger.executed("demo-key", side))
+    return [*ledger.problems("demo-key"), *record, *of_row(row.pk)]
 
 
 def follows() -> bool:
