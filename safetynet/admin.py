@@ -100,7 +100,8 @@ class ExemptionForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.accounts = {account.name: account for account in queries.active_accounts()}
+        # Those that are switched off too: what must not be closed is said before the first poll.
+        self.accounts = {account.name: account for account in queries.Account.objects.all()}
         names = [(name, name) for name in self.accounts]
         self.fields["account"] = forms.ChoiceField(choices=names)
 

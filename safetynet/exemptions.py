@@ -36,7 +36,7 @@ def exempt(*, slot: Slot, until: datetime, reason: str, by: str, at: datetime) -
         guarding = GuardedPosition.objects.filter(slot=slot, state=GuardState.GUARDING)
         guarding.update(touched_price=None)
         journal.append(EventKind.GUARD_EXEMPTED, exemption, at=at, until=until, reason=reason.strip(), by=by)
-    log.warning("Safety Net: %s exempted until %s by %s: %s", slot, until.isoformat(), by, reason)
+    log.info("Safety Net: %s exempted until %s by %s: %s", slot, until.isoformat(), by, reason)
     return exemption
 
 
@@ -50,5 +50,5 @@ def end_exemption(*, exemption: Exemption, by: str, at: datetime) -> bool:
             return False
         exemption.ended_at = at
         journal.append(EventKind.GUARD_EXEMPTION_ENDED, exemption, at=at, by=by)
-    log.warning("Safety Net: exemption of %s ended by %s", exemption.slot, by)
+    log.info("Safety Net: exemption of %s ended by %s", exemption.slot, by)
     return True

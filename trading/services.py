@@ -226,4 +226,4 @@ def _mark(position: Position, at: datetime, data: dict[str, str | None]) -> None
         entering = Position.objects.filter(pk=position.pk, state=PositionState.ENTERING)
         if entering.update(exit_reason=data["reason"]):
             journal.append(EventKind.POSITION_EXIT_MARKED, position, at=at, **data)
-            log.warning("%s: its entry is under way and is exited once it is filled", position)
+            log.info("%s: its entry is under way and is exited once it is filled", position)

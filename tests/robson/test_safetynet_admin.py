@@ -29,6 +29,12 @@ def test_an_exemption_is_made_with_reason_author_and_end(admin_client: Client) -
     assert Event.objects.get(kind=EventKind.GUARD_EXEMPTED).data["by"] == "admin"
 
 
+def test_an_account_can_be_exempted_before_it_is_switched_on(admin_client: Client) -> None:
+    factories.account("later", active=False)
+    exempt(admin_client, account="later")
+    assert Exemption.objects.get().slot.account.name == "later"
+
+
 @pytest.mark.parametrize("changes", [{"reason": " "}, {"symbol": "ETH/USDT"}, {"hours": "9999"}])
 def test_an_exemption_that_does_not_fit_is_not_made(admin_client: Client, changes: dict[str, str]) -> None:
     exempt(admin_client, **changes)

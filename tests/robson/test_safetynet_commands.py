@@ -15,12 +15,15 @@ from pytest_django.fixtures import Settings
 from robson.local.simulator import SimulatorProcess
 from safetynet.models import Exemption, GuardedPosition, PollState
 from tests import factories
-from tests.trading.support import trade_on
+from tests.trading.support import run, trade_on
 from trading.domain.events import EventKind
 from trading.domain.types import Side
 from trading.models import Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+# Named, so that no running simulator is looked for.
+ELSEWHERE = {"BINANCE_API_URL": "http://127.0.0.1:9"}
 
 
 def said(*arguments: str) -> str:
@@ -50,7 +53,7 @@ def test_safetynet_tells_what_it_guards_and_what_it_leaves_to_core() -> None:
     text = said("safetynet")
     assert re.search(r"last good poll \d+ s ago, 7 polls", text)
     assert "guarding ETHUSDT Short: 0.5 from 2000, stop 2040, last seen at 2010" in text
-    assert f"skipping BTCUSDT long: Core's position {core.pk} (active)" in text
+    assert f"skipping BTCUSDT Long: Core's position {core.pk} (active)" in text
 
 
 def test_safetynet_that_never_polled_says_how_to_make_it() -> None:
@@ -96,6 +99,33 @@ def test_exempt_switches_a_stop_off_with_reason_and_author() -> None:
     assert "EXEMPT, the stop is off" in said("safetynet")
     event = Event.objects.get(kind=EventKind.GUARD_EXEMPTED)
     assert (event.data["reason"], bool(event.data["by"])) == ("staking", True)
+
+
+def test_an_account_can_be_exempted_before_it_is_switched_on() -> None:
+    factories.account("later", active=False)
+    assert "is exempt until" in said("exempt", "ETHUSDT", "--account", "later", "--reason", "staking")
+    assert Exemption.objects.get().slot.account.name == "later"
+    assert "protected again" in said("exempt", "ETHUSDT", "--account", "later", "--end")
+
+
+def test_the_answer_of_exempt_is_all_that_it_says() -> None:
+    factories.account()
+    outcome = run("exempt", "ETHUSDT", "--reason", "staking", environment=ELSEWHERE)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert len(outcome.out.splitlines()) == 1
+
+
+def test_a_refusal_is_one_plain_sentence_on_stderr() -> None:
+    factories.account()
+    outcome = run("exempt", "ETHUSDT", "--end", environment=ELSEWHERE)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err == "ETHUSDT Long is not exempt; `robson safetynet` lists exemptions.\n"
+
+
+def test_a_refusal_of_usage_is_plain_too_and_has_a_code_of_its_own() -> None:
+    factories.account()
+    outcome = run("exempt", "ETHUSDT", "--account", "nobody", "--end", environment=ELSEWHERE)
+    assert (outcome.code, outcome.err) == (2, "There is no account 'nobody'; there are: main.\n")
 
 
 def test_the_end_of_an_exemption_protects_again() -> None:

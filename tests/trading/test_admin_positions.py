@@ -1,5 +1,6 @@
 """Positions in the admin: what can be done with them, and that nothing else can."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +209,13 @@ def test_an_account_is_never_deleted_nor_renamed_and_shows_no_secret(
     assert "very-secret-value" not in text
     assert 'name="name"' not in text
     assert admin_client.post(page("account_delete", account.pk), {"post": "yes"}).status_code == 403
+
+
+def test_numbers_of_an_account_are_shown_as_people_write_them(admin_client: Client) -> None:
+    account = factories.account(capital=Decimal("1000.50"))
+    listed = admin_client.get(page("account_changelist")).content.decode()
+    form = admin_client.get(page("account_change", account.pk)).content.decode()
+    assert '<td class="field-default_capital">1000.5</td>' in listed
+    assert '<td class="field-safety_stop">2</td>' in listed
+    for name, value in {"capital": "1000.5", "risk_percent": "1", "safety_stop_percent": "2"}.items():
+        assert f'name="{name}" value="{value}"' in form

@@ -71,6 +71,16 @@ def test_panic_pauses_entries_and_disarms_and_records_who_asked() -> None:
     assert (event.data["reason"], bool(event.data["by"])) == ("news", True)
 
 
+def test_panic_says_what_becomes_of_an_entry_that_is_on_its_way() -> None:
+    position = factories.core_position(state=PositionState.ENTERING)
+    out = StringIO()
+    call_command("panic", "--yes", "--reason", "news", stdout=out)
+    assert f"{position} is just entering: it is closed as soon as it is filled." in out.getvalue()
+    assert state_of(position) == PositionState.ENTERING
+    position.refresh_from_db()
+    assert position.exit_reason == "news"
+
+
 def test_panic_that_is_not_confirmed_does_nothing() -> None:
     armed = factories.core_position(state=PositionState.ARMED)
     outcome = run("panic", answer="n\n")

@@ -3,13 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import DecimalField, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
 from trading import operations, startup
 from trading.admin import verbs
-from trading.admin.readonly import ModelAdmin
+from trading.admin.readonly import ModelAdmin, PlainDecimalField, amount
 from trading.models import Account
 
 
@@ -19,11 +19,15 @@ class AccountAdmin(ModelAdmin):
         "name",
         "active",
         "entries_paused",
-        "capital",
-        "risk_percent",
-        "safety_stop_percent",
+        "default_capital",
+        "risk",
+        "safety_stop",
         "keys",
     )
+    formfield_overrides = {DecimalField: {"form_class": PlainDecimalField}}
+    default_capital = amount("capital")
+    risk = amount("risk_percent")
+    safety_stop = amount("safety_stop_percent")
     actions = ("panic_selected",)
     fieldsets = (
         (None, {"fields": ("name", "active", "entries_paused")}),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.http import HttpRequest
@@ -73,6 +74,13 @@ def amount(field: str, label: str = "") -> Column:
         return "" if value is None else to_wire(round(value, 8))
 
     return show
+
+
+class PlainDecimalField(forms.DecimalField):
+    """A number to be changed, shown without the zeros that the database fills it up with."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return to_wire(value) if isinstance(value, Decimal) else value
 
 
 def moment(field: str, label: str = "") -> Column:

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import shutil
+import sys
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -31,6 +32,7 @@ class OwnerCommand(BaseCommand):
 
     # An emergency must not wait for, or fail on, checks of the code.
     requires_system_checks = ()
+    _typed = False
 
     def add_arguments(self, parser: CommandParser) -> None:
         self.arguments(parser)
@@ -39,9 +41,20 @@ class OwnerCommand(BaseCommand):
 
     def run_from_argv(self, argv: list[str]) -> None:
         """On a terminal the answer is what counts; log lines of routine work would bury it."""
+        self._typed = True
         for name in ("trading", "safetynet", "robson"):
             logging.getLogger(name).setLevel(logging.WARNING)
         super().run_from_argv(argv)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """On the command line, why it was refused is a sentence without the name of a class before it."""
+        try:
+            return super().execute(*args, **options)
+        except CommandError as refusal:
+            if options["traceback"] or not self._typed:
+                raise
+            self.stderr.write(str(refusal))
+            sys.exit(refusal.returncode)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
@@ -81,12 +94,12 @@ class OwnerCommand(BaseCommand):
         self.stdout.write(captured.get(), ending="")
 
 
-def account_named(name: str | None, *, create: bool = False) -> Account:
+def account_named(name: str | None, *, create: bool = False, inactive: bool = False) -> Account:
     """The account that is meant: by name, or the only one. With `create`, the first one is made.
 
-    Raises CommandError.
+    An account that is switched off is meant only where `inactive` says so. Raises CommandError.
     """
-    accounts = list(Account.objects.filter(active=True))
+    accounts = list(Account.objects.all() if inactive else Account.objects.filter(active=True))
     if name is None and len(accounts) == 1:
         return accounts[0]
     if name is None and not accounts and create:
@@ -97,7 +110,8 @@ def account_named(name: str | None, *, create: bool = False) -> Account:
     for account in accounts:
         if account.name == name:
             return account
-    raise CommandError(f"There is no active account {name!r}; there are: {names}.", returncode=USAGE)
+    kind = "account" if inactive else "active account"
+    raise CommandError(f"There is no {kind} {name!r}; there are: {names}.", returncode=USAGE)
 
 
 def chosen_accounts(name: str | None) -> Sequence[Account]:

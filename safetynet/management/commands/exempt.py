@@ -28,7 +28,8 @@ class Command(OwnerCommand):
         what.add_argument("--end", action="store_true", help="end the exemption: protect again at once")
 
     def act(self, options: argparse.Namespace) -> None:
-        account = account_named(options.account)
+        # Before an account is switched on is the time to say what must not be closed in it.
+        account = account_named(options.account, inactive=True)
         slot = queries.slot_for(account, options.symbol, Side(options.side))
         if options.end:
             self._end(options, slot)

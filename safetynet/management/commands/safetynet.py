@@ -34,7 +34,8 @@ def _lines(one: Status, now: datetime) -> Iterator[str]:
     for guard in one.guards:
         yield _guard(guard, one.exemption_of(guard))
     for slot, holding in sorted(one.skipped.items()):
-        yield f"  skipping {slot.symbol} {slot.side}: Core's position {holding.position_id} ({holding.state})"
+        name = f"{slot.symbol} {slot.side.capitalize()}"
+        yield f"  skipping {name}: Core's position {holding.position_id} ({holding.state})"
     for exemption in one.exemptions:
         yield _exemption(exemption)
     if not (one.guards or one.skipped or one.exemptions):

@@ -108,7 +108,7 @@ class Command(OwnerCommand):
         self.say(f"{ordered}, entries paused, nothing left armed.")
         self._results(intents)
         for position in entering.select_related("slot"):
-            self.say(f"  {position} was just entering: run `robson panic` again in a moment.")
+            self.say(f"  {position} is just entering: it is closed as soon as it is filled.")
         self.say("Positions that you opened by hand were not touched. `robson resume` allows entries again.")
 
 
