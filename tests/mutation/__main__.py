@@ -14,7 +14,7 @@ from tests.mutation.knowing import Knowledge
 from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.planting import Garden
 from tests.mutation.results import Results, table
-from tests.mutation.trying import Laboratory
+from tests.mutation.trying import FIRST, Laboratory
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / ".robson"
@@ -27,7 +27,6 @@ FILES = NAMED + [f"{folder}/{name}.py" for folder, names in SPLIT_OFF.items() fo
 TESTS = ["trading", "safetynet", "faults", "concurrency", "domain", "robson"]
 # Kept for us, since pytest takes what is printed for what a test prints.
 _TERMINAL = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-FIRST = "tests/mutation/test_everything_is_up.py"
 
 
 class MutationRun:

@@ -11,6 +11,8 @@ from tests.mutation.knowing import Knowledge
 from tests.mutation.mutants import Mutant
 from tests.mutation.planting import Garden
 
+# Brings up what all tests share. Not among the others: what its module keeps is put away after it.
+FIRST = "tests/mutation/test_everything_is_up.py"
 # How long a test may take, beside what it took without a mutant.
 PATIENCE_S, PATIENCE = 20.0, 10.0
 WATCHING_S = 200.0
@@ -31,8 +33,8 @@ class Laboratory:
     """The tests and the modules to plant mutants in. The tests of one mutant take `budget` (s) at most."""
 
     def __init__(self, session: pytest.Session, garden: Garden, known: Knowledge, *, budget: float) -> None:
-        self._first, *rest = session.items
-        self._items = {item.nodeid: item for item in rest}
+        (self._first,) = [item for item in session.items if item.nodeid.startswith(FIRST)]
+        self._items = {item.nodeid: item for item in session.items if item is not self._first}
         self._session, self._garden, self._budget = session, garden, budget
         self._killers: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         self.known = known
@@ -60,34 +62,36 @@ class Laboratory:
         self.known.keep()
 
     def try_out(self, mutant: Mutant) -> Outcome:
-        """A mutant counts as killed by a test that fails with it twice, and passes without it."""
+        """Killed is a mutant by a test that fails with it, passes without it, and fails with it again."""
         tests = self._in_order(mutant, self.known.tests_for(mutant))
         if not tests:
             return Outcome("no test")
         while tests:
-            at, how = self._first_failure(mutant, tests)
-            if how is None:
+            found = self._first_failure(tests, mutant)
+            if found is None:
                 break
-            if self._first_failure(mutant, [tests[at]])[1] is not None:
-                self._killers[mutant.file, mutant.place][tests[at]] += 1
-                return Outcome(how, tests[at])
-            tests = tests[at + 1 :]
+            test, how = found
+            if not self._first_failure([test], None) and self._first_failure([test], mutant):
+                self._killers[mutant.file, mutant.place][test] += 1
+                return Outcome(how, test)
+            tests = tests[tests.index(test) + 1 :]
         return Outcome("survived")
 
-    def _first_failure(self, mutant: Mutant, tests: list[str]) -> tuple[int, str | None]:
+    def _first_failure(self, tests: list[str], mutant: Mutant | None) -> tuple[str, str] | None:
+        """The test, and what became of it."""
+
         def prepare(_: set[Line]) -> None:
-            self._garden.plant(mutant)
+            if mutant is not None:
+                self._garden.plant(mutant)
 
         items = [self._items[test] for test in tests]
-        at, how = 0, None
         for ran in Fork(self._session, self._first, prepare).run(items, self._patience):
-            at = tests.index(ran.test)
             if isinstance(ran, Stuck):
-                how = ran.how
                 self._clean_up()
-            elif not ran.passed:
-                how = "killed"
-        return at, how
+                return ran.test, ran.how
+            if not ran.passed:
+                return ran.test, "killed"
+        return None
 
     def _clean_up(self) -> None:
         list(Fork(self._session, self._first, lambda _: None).run([self._first], lambda _: 60.0))
