@@ -58,24 +58,23 @@ class Fork:
         )
         process.start()
         there.close()
+        stuck: list[Stuck] = []
         try:
             for item in items:
-                try:
-                    ran = here.recv() if here.poll(patience(item.nodeid)) else None
-                except EOFError:
-                    yield Stuck(item.nodeid, "crash")
-                    return
-                if ran is None:
-                    yield Stuck(item.nodeid, "time-out")
-                    return
+                ran = _answer(here, item.nodeid, patience(item.nodeid))
+                if isinstance(ran, Stuck):
+                    stuck.append(ran)
+                    break
                 yield ran
                 if not (ran.passed or to_the_end):
-                    return
+                    break
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid or 0, signal.SIGKILL)
             process.join()
             here.close()
+        # Told when it is gone, with its connections.
+        yield from stuck
 
     def _child(self, items: Sequence[pytest.Item], pipe: Connection, to_the_end: bool) -> None:
         os.setsid()
@@ -94,6 +93,14 @@ class Fork:
                 break
         pipe.close()
         os._exit(0)
+
+
+def _answer(pipe: Connection, test: str, patience_s: float) -> Ran | Stuck:
+    try:
+        answer: Ran | Stuck = pipe.recv() if pipe.poll(patience_s) else Stuck(test, "time-out")
+    except EOFError:
+        return Stuck(test, "crash")
+    return answer
 
 
 class _Reports:
