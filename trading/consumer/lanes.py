@@ -67,7 +67,7 @@ class Lanes:
         """Open every connection, or keep it open. A lane that cannot is tried again the next time."""
         hot = (*self.acting, *self.readers.values(), *self.catching)
         idle = [lane for lane in hot if not lane.waiting]
-        await asyncio.gather(*(lane.run(_warm) for lane in idle))
+        await asyncio.gather(*(_keep_warm(lane) for lane in idle))
 
     def close(self) -> None:
         others = (*self.catching, self.books, self.loading, self.others)
@@ -89,10 +89,14 @@ def _close_connection() -> None:
     connection.close()
 
 
-def _warm() -> None:
+async def _keep_warm(lane: Lane) -> None:
     try:
-        for account in queries.active_accounts():
-            gateway.exchange_for(account).sync_clock()
-        services.warm()
+        await lane.run(_warm)
     except (DatabaseError, ExchangeError) as error:
         log.warning("a lane could not be kept warm: %s", error)
+
+
+def _warm() -> None:
+    for account in queries.active_accounts():
+        gateway.exchange_for(account).sync_clock()
+    services.warm()
