@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from tests import factories
-from tests.trading.test_catching_up import SYMBOL, Recorder, series
+from tests.trading.test_catching_up import SYMBOL, Recorder, series, watch_of
 from tests.trading.world import World
 from trading import gateway, queries
 from trading.consumer import backfill
@@ -34,7 +34,7 @@ class Slow:
 
 @contextmanager
 def reconnecting(
-    recorder: Recorder, slow: Slow, monkeypatch: pytest.MonkeyPatch
+    recorder: Recorder, slow: Slow, monkeypatch: pytest.MonkeyPatch, *, limit_s: float = 5
 ) -> Iterator[tuple[Backfill, Lanes]]:
     """A consumer's backfill, with short patience, whose questions `slow` answers."""
     monkeypatch.setattr(backfill, "_prices_since", slow.prices_since)
@@ -42,7 +42,7 @@ def reconnecting(
     monkeypatch.setattr(backfill, "ANSWERED_WITHIN_S", 0.05)
     lanes = Lanes(1)
     try:
-        yield Backfill(lanes, recorder.market, FeedAge(limit_s=5, hold_down_s=10)), lanes
+        yield Backfill(lanes, recorder.market, FeedAge(limit_s=limit_s, hold_down_s=10)), lanes
     finally:
         slow.may_answer.set()
         lanes.close()
@@ -104,6 +104,24 @@ async def test_prices_before_a_late_acknowledgement_are_asked_for_once_more(
         filling.subscribed()
         await until(lambda: recorder.fired)
     assert recorder.fired == [touch]
+
+
+async def test_silence_is_told_again_after_a_time_in_which_nobody_watched(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder, ticks = Recorder(Side.LONG), series([1_000, 1_005])
+    slow = Slow(ticks)
+    slow.may_answer.set()
+    with reconnecting(recorder, slow, monkeypatch, limit_s=0) as (filling, _):
+        for told in (1, 2):
+            recorder.market.on_tick(ticks[0])
+            for _ in range(3):
+                await filling.check()
+            assert caplog.text.count("REST prices take over") == told
+            recorder.market.keep_only(set())
+            await filling.check()
+            recorder.market.expect(SYMBOL)
+            recorder.market.add_stop(watch_of(Side.LONG))
 
 
 async def test_a_second_reconnect_asks_anew_and_releases_nothing_early(

@@ -92,7 +92,8 @@ class Backfill:
         self._turn.extend(sorted(fallen))
         for symbol in recovered & self._alarmed:
             log.warning("%s: the stream is healthy again", symbol)
-        self._alarmed -= recovered
+        # One that nobody watched any more has not recovered, and may be told of again.
+        self._alarmed &= self._feed.stale
         asked = [self._turn.popleft() for _ in range(min(QUESTIONS_PER_CHECK, len(self._turn)))]
         silent = [symbol for symbol in asked if symbol in self._feed.stale]
         self._turn.extend(silent)
