@@ -1,5 +1,6 @@
 """Whose is what the exchange holds: collateral, the owner's own trades, and slots that two share."""
 
+import time
 from decimal import Decimal
 
 from celery import current_app
@@ -16,9 +17,10 @@ from trading.arming import ArmOrder
 from trading.domain.lifecycle import PositionState
 from trading.domain.stops import StopKind, StopPolicy
 from trading.domain.types import Side
-from trading.models import Event, Position, Slot
+from trading.models import Event, Slot
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
+WAVE_S = 8
 ORDER = {"path": "margin/order", "method": "POST"}
 
 
@@ -114,7 +116,7 @@ def an_entry_on_its_way_is_not_a_strangers(scene: Scene) -> None:
     exchange = gateway.exchange_for(scene.account)
     position = arming.arm(account=scene.account, order=order, exchange=exchange, at=gateway.utc_now())
     scene.stage.exchange.fault("timeout_after_accept", count=1, **ORDER)
-    _rise_until_bought(scene)
+    _wave_until_bought(scene)
     scene.expect("the position by then", scene.fresh(position).state, PositionState.ENTERING)
     polls = scene.polls()
     current_app.send_task("safetynet.poll_all", queue="safetynet")
@@ -158,15 +160,13 @@ def _polls(scene: Scene, count: int) -> None:
     scene.until(lambda: scene.polls() > polls + count, f"{count} polls")
 
 
-def _rise_until_bought(scene: Scene) -> None:
-    """Some even seconds, then a rise: the averages cross, and the consumer enters."""
-    price = PRICES[BTC]
+def _wave_until_bought(scene: Scene) -> None:
+    """Down and up again, a few seconds each: at some turn the averages cross, and the consumer enters."""
+    began = time.monotonic()
 
-    def bought_after_one_more_step() -> bool:
-        nonlocal price
-        price += 20
-        scene.price(BTC, price)
+    def bought_by_now() -> bool:
+        into = (time.monotonic() - began) % WAVE_S
+        scene.price(BTC, PRICES[BTC] + 100 * Decimal(abs(into - WAVE_S / 2)))
         return bool(scene.orders(BTC))
 
-    scene.until(lambda: Position.objects.filter(**_mine(scene), state="armed").exists(), "armed")
-    scene.until(bought_after_one_more_step, "the crossover")
+    scene.until(bought_by_now, "the crossover")

@@ -42,7 +42,7 @@ def a_restarted_consumer_rebuilds_the_peak_and_looks_at_the_price_at_once(scene:
 
 @drill(1, broke="consumer hung, later awake again")
 def a_consumer_that_wakes_up_sends_nothing_twice(scene: Scene) -> None:
-    """While it hangs the poll exits for it. Awake, it has all prices of the fall before it, and sends nothing."""
+    """While it hangs the poll exits for it. Awake, it reads of the fall itself, and sends nothing."""
     position = scene.core()
     scene.stage.programs.hang("consumer")
     scene.pierce(position)
