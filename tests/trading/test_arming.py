@@ -165,7 +165,7 @@ def test_armed_position_can_be_taken_back(world: World) -> None:
     assert Event.objects.filter(kind="position.disarmed").count() == 1
 
 
-@pytest.mark.parametrize("state", [state for state in PositionState if state is not PositionState.ARMED])
+@pytest.mark.parametrize("state", [state for state in PositionState if state not in arming.AFTER_DISARMING])
 def test_whatever_is_not_armed_cannot_be_disarmed(world: World, state: PositionState) -> None:
     position = factories.core_position(state=state)
     with pytest.raises(DisarmRefused, match=f"is {state}, not armed"):
