@@ -8,21 +8,25 @@ from django.db import Error as DatabaseError
 
 from safetynet import poll
 from safetynet.models import PollState
-from trading import gateway, operations, queries, watchdog
+from trading import execution, gateway, operations, queries, watchdog
 from trading.consumer import process
 from trading.exchange.errors import ExchangeError
 from trading.execution import Desk
-from trading.models import Account
+from trading.models import Account, OrderIntent
 
 log = logging.getLogger(__name__)
 
 MISSED_POLLS = 2
+# Two sweeps, and the time that a worker needs.
+OVERDUE = timedelta(seconds=5)
 
 
 def install() -> None:
-    """The poll watches the consumer, the consumer watches the poll."""
+    """The poll watches the consumer, the consumer watches the poll, and both watch the sweep."""
     poll.accompany(drive_stops_of_silent_consumer)
+    poll.accompany(finish_what_is_overdue)
     process.accompany(poll_when_late)
+    process.accompany(finish_what_is_overdue)
 
 
 def drive_stops_of_silent_consumer(account: Account, desk: Desk) -> None:
@@ -47,6 +51,28 @@ def poll_when_late(watching_since: datetime) -> None:
                 poll.poll(account, gateway.desk_for(account))
             except gateway.MissingCredentials as error:
                 log.critical("%s: cannot be polled, the other accounts are: %s", account, error)
+
+
+def finish_what_is_overdue(*_: object) -> None:
+    """Runs with every poll, and in the consumer every few seconds: orders that nobody takes up any more.
+
+    A process that died has left them behind, or they wait for their next attempt, and the sweep or its broker
+    is away. Should a worker take one all the same, the lease decides.
+    """
+    try:
+        overdue = execution.due_intents(gateway.utc_now() - OVERDUE)
+        for intent in OrderIntent.objects.select_related("slot__account").filter(pk__in=overdue):
+            _finish(intent)
+    except DatabaseError:
+        log.critical("orders that nobody takes up cannot be finished", exc_info=True)
+
+
+def _finish(intent: OrderIntent) -> None:
+    log.critical("%s: no worker has taken it up, it is executed here", intent)
+    try:
+        operations.execute_here(intent)
+    except ExchangeError as error:
+        log.critical("%s: cannot be executed, the others are: %s", intent, error)
 
 
 def _silence_s(account: Account, watching_since: datetime) -> float:

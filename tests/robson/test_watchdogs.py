@@ -6,10 +6,12 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from robson import watchdogs
+from safetynet import poll
 from safetynet.models import PollState
 from tests import factories
-from tests.trading.world import SYMBOL, World, world
-from trading import gateway, watchdog
+from tests.trading.world import SYMBOL, World, fresh, world
+from trading import execution, gateway, watchdog
+from trading.consumer import process
 from trading.domain.lifecycle import PositionState
 from trading.models import Heartbeat, OrderIntent
 from trading.tasks import execute_intent
@@ -111,3 +113,49 @@ def test_an_account_without_credentials_does_not_keep_the_others_from_their_poll
     factories.account("a-first", api_key_env="NOT_SET_ANYWHERE")
     watchdogs.poll_when_late(gateway.utc_now() - timedelta(seconds=60))
     assert PollState.objects.get(account=world.account).polls == 1
+
+
+def left_behind(world: World) -> OrderIntent:
+    """An exit whose task was lost, some time ago."""
+    intent = world.request_exit(world.enter())
+    long_ago = gateway.utc_now() - timedelta(seconds=30)
+    OrderIntent.objects.filter(pk=intent.pk).update(next_attempt_at=long_ago)
+    return intent
+
+
+def test_an_exit_that_nobody_takes_up_is_executed_with_the_next_poll(world: World) -> None:
+    intent = left_behind(world)
+    poll.poll(world.account, world.desk)
+    assert fresh(intent).state == "done"
+    assert len(world.orders("SELL")) == 1
+
+
+def test_the_consumer_executes_what_nobody_takes_up_though_no_poll_runs(world: World) -> None:
+    intent = left_behind(world)
+    for companion in process._companions:
+        companion(gateway.utc_now())
+    assert fresh(intent).state == "done"
+    assert len(world.orders("SELL")) == 1
+
+
+def test_an_exit_that_has_just_fallen_due_is_left_to_the_sweep(world: World) -> None:
+    intent = world.request_exit(world.enter())
+    watchdogs.finish_what_is_overdue()
+    assert fresh(intent).state == "pending"
+
+
+def test_an_exit_in_other_hands_is_left_to_them(world: World) -> None:
+    intent = left_behind(world)
+    assert execution.take(intent.pk, world.desk) is not None
+    watchdogs.finish_what_is_overdue()
+    assert fresh(intent).state == "sending"
+    assert world.orders("SELL") == []
+
+
+def test_an_order_without_credentials_does_not_keep_the_others_from_being_finished(world: World) -> None:
+    stranger = factories.account("a-first", api_key_env="NOT_SET_ANYWHERE")
+    slot = factories.slot("ETHUSDT", of=stranger)
+    factories.intent(slot, next_attempt_at=gateway.utc_now() - timedelta(seconds=60))
+    intent = left_behind(world)
+    watchdogs.finish_what_is_overdue()
+    assert fresh(intent).state == "done"
