@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from robson import metrics
+from tests.trading.world import until
 
 PRELUDE = """
 import sys
 from pathlib import Path
 from robson import metrics
+from tests.trading.world import until
 metrics.share_through(Path(sys.argv[1]))
 from prometheus_client import Counter, Gauge, Histogram
 counted = Counter("counted", "c", ["what"])
@@ -92,7 +94,8 @@ def test_a_forked_child_counts_for_itself_and_lives_on_after_its_parent(tmp_path
     count = "counted.labels(what='order').inc()\n"
     with running(tmp_path, count + fork + count):
         assert 'counted_total{what="order"} 2.0' in lines(tmp_path)
-        assert len(list(tmp_path.glob("*.alive"))) == 1
+        # The child may be ready before its parent is gone.
+        until(lambda: lines(tmp_path) and len(list(tmp_path.glob("*.alive"))) == 1)
     assert 'counted_total{what="order"} 2.0' in lines(tmp_path)
 
 
