@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(drills: "Sequence[Drill]", options: argparse.Namespace, console: Console) -> int:
     from django.conf import settings
 
-    from tests.drills import registry, report, running
+    from tests.drills import document, registry, report, running
 
     began, clock = datetime.now(UTC), time.monotonic()
     home, lock = _free_home()
@@ -74,6 +74,8 @@ def _run(drills: "Sequence[Drill]", options: argparse.Namespace, console: Consol
     took_s, poll_s = time.monotonic() - clock, settings.POLL_INTERVAL_S
     report.show(found, away, console, heading=report.title(poll_s))
     report.save(options.json, found, away, began=began, took_s=took_s, poll_s=poll_s)
+    if options.readme and whole:
+        document.rewrite(found, away, at=began, poll_s=poll_s)
     failed = sum(not one.passed for one in found)
     console.print(f"{len(found) - failed} of {len(found)} drills passed in {took_s:.0f} s; {options.json}")
     return 1 if failed else 0
@@ -85,6 +87,7 @@ def _command_line() -> argparse.ArgumentParser:
     line.add_argument("--list", action="store_true", help="name the drills and what each shows")
     line.add_argument("--lanes", type=int, default=2, help="how many run at the same time, each on its own")
     line.add_argument("--json", type=Path, default=paths.data_dir() / "drills.json", metavar="FILE")
+    line.add_argument("--readme", action="store_true", help="put the table of a whole run into the README")
     line.add_argument("--controls", action="store_true", help="also the drills that must fail")
     return line
 

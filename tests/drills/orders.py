@@ -77,7 +77,7 @@ def a_lost_answer_is_looked_up_and_nothing_is_sent_again(scene: Scene) -> None:
     position = scene.core()
     scene.stage.exchange.fault("timeout_after_accept", count=1, **ORDER)
     scene.pierce(position)
-    scene.allow(2, "2 s to exit")
+    scene.allow(2, "to exit")
     scene.closed(position)
 
 
@@ -124,7 +124,7 @@ def another_process_finds_the_order_by_the_same_name(scene: Scene) -> None:
     scene.pierce(position)
     scene.until(scene.exits, "the order is executed")
     scene.stage.programs.kill("consumer")
-    scene.allow(2, "2 s to exit")
+    scene.allow(2, "to exit")
     scene.closed(position)
     (order,), intent = scene.exits(), OrderIntent.objects.get(position=position, purpose="exit")
     scene.expect("the name", order["client_order_id"], _name(intent.pk, "exit"))
@@ -138,7 +138,7 @@ def a_partial_fill_counts_and_the_rest_is_sent_again(scene: Scene) -> None:
     position = scene.core()
     scene.stage.exchange.fault("partial_fill", ratio="0.4", count=1, symbol=SYMBOL)
     scene.pierce(position)
-    scene.allow(2, "2 s to exit")
+    scene.allow(2, "to exit")
     scene.closed(position)
     scene.expect(
         "first and second order", [order["status"] for order in scene.exits()], ["EXPIRED", "FILLED"]
@@ -151,7 +151,7 @@ def dust_is_final_and_told_once(scene: Scene) -> None:
     position = scene.core()
     scene.stage.exchange.fault("partial_fill", ratio="0.995", count=1, symbol=SYMBOL)
     scene.pierce(position)
-    scene.allow(2, "2 s to exit")
+    scene.allow(2, "to exit")
     scene.closed(position)
     polls = scene.polls()
     scene.until(lambda: scene.polls() >= polls + 2, "polls go on")
@@ -202,7 +202,7 @@ def what_is_sent_fits_the_exchange_at_once(scene: Scene) -> None:
         rows.append(
             scene.core(symbol, side, capital=Decimal("777.77"), at=PRICES[symbol] * Decimal("1.01337"))
         )
-    scene.allow(2, "2 s to exit")
+    scene.allow(2, "to exit")
     for row in rows:
         scene.pierce(row)
     scene.closed(*rows)

@@ -84,5 +84,5 @@ class Programs:
         return [first, *first.children(recursive=True)]
 
     def _hear(self, line: str) -> None:
-        if " | " not in line:
+        if "ended with code" in line:
             self.ended.append(line)

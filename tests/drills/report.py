@@ -29,7 +29,7 @@ def show(outcomes: Sequence[Outcome], away: Mapping[str, str], console: Console,
         column.justify = "right" if column.header in _NUMBERS else "left"
     for one in outcomes:
         verdict = "[green]passed[/green]" if one.passed else "[red]FAILED[/red]"
-        table.add_row(*_cells(one), verdict)
+        table.add_row(*cells(one), verdict)
     console.print(table)
     for row, why in away.items():
         console.print(f"not applicable: row {row}: {why}", highlight=False)
@@ -67,7 +67,8 @@ def save(
     file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def _cells(one: Outcome) -> tuple[str, ...]:
+def cells(one: Outcome) -> tuple[str, ...]:
+    """Row, drill, what was broken, unprotected, allowed, exits, violations."""
     unprotected = "-" if one.unprotected_s is None else f"{one.unprotected_s:.2f} s"
     return (
         str(one.row), one.name.replace("-", " "), one.broke, unprotected, _allowed(one),
