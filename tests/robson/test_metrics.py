@@ -14,7 +14,6 @@ PRELUDE = """
 import sys
 from pathlib import Path
 from robson import metrics
-from tests.trading.world import until
 metrics.share_through(Path(sys.argv[1]))
 from prometheus_client import Counter, Gauge, Histogram
 counted = Counter("counted", "c", ["what"])
