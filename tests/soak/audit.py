@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from robson.local import logfiles
 from safetynet.models import GuardedPosition
 from simulator.positions import dust
 from simulator.symbols import CATALOG
 from tests.soak import replay
+from tests.soak.oracle import Trail
 from tests.soak.summary import Problem
 from trading.domain.client_ids import parse_client_id
 from trading.domain.lifecycle import LIVE_GUARD_STATES, LIVE_INTENT_STATES, MANAGED_STATES
@@ -19,10 +21,13 @@ Json = Mapping[str, Any]
 ZERO = Decimal(0)
 
 
+# What a log says when something happened that nobody had thought of.
+UNTHOUGHT_OF = ("nobody expected", "inside a database transaction", "IllegalTransition", "IntegrityError")
+
+
 def problems(ledger: Json, orders: Sequence[Json]) -> list[Problem]:
     """All that does not hold at the end of a run in which nothing is open any more."""
     return [
-        *violations(ledger),
         *_open(ledger),
         *_debts(ledger),
         *(
@@ -38,6 +43,28 @@ def problems(ledger: Json, orders: Sequence[Json]) -> list[Problem]:
 def violations(ledger: Json) -> list[Problem]:
     """What must never have been, at any moment."""
     return [_violation(one) for one in ledger["violations"]]
+
+
+def unthought_of(names: Iterable[str]) -> list[Problem]:
+    """Lines of the logs with these names that tell of an error which nobody had thought of."""
+    return [
+        Problem(f"{name}: {line[:300]}")
+        for name in names
+        for line in logfiles.path(name).read_text(encoding="utf-8", errors="replace").splitlines()
+        if any(sign in line for sign in UNTHOUGHT_OF)
+    ]
+
+
+def stops(trails: Mapping[int, Trail]) -> list[Problem]:
+    """Each stop that fired in the consumer stood where it would have without any outage, to the tick."""
+    found = []
+    fired = Position.objects.select_related("slot").filter(exit_reason="trailing stop", pk__in=trails.keys())
+    for position in fired:
+        trail, stop = trails[position.pk], position.stop_price or ZERO
+        if trail.touched_at is not None and abs(stop - trail.stop) > CATALOG[position.slot.symbol].tick:
+            told = f"{stop.normalize():f}, which should be {trail.stop.normalize():f}"
+            found.append(Problem(f"{position} fired at a stop of {told}", position.slot.symbol))
+    return found
 
 
 def _violation(one: Json) -> Problem:

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from robson.local.simulator import Control, SimulatorError
 from tests.soak import ending, timeline
-from tests.soak.audit import problems, violations
+from tests.soak.audit import problems, stops, unthought_of, violations
 from tests.soak.breaking import Breaking
 from tests.soak.deeds import Deed
 from tests.soak.diary import Diary
@@ -22,7 +22,7 @@ from tests.soak.outages import Outages
 from tests.soak.owner import Owner
 from tests.soak.schedule import Schedule
 from tests.soak.stage import Say, Stage
-from tests.soak.summary import Result
+from tests.soak.summary import Problem, Result
 from trading.models import Account
 
 LOOK_S = 0.5
@@ -44,7 +44,8 @@ class Soak:
         self.market = Market(Control(url), schedule.prints, started=self.started)
         self.owner = Owner(url, self.account, self.market.tape, self.diary)
         self.breaking = Breaking(stage, self.outages, self.diary)
-        self.monitor = Monitor(Oracle(self.market.tape).touched_at)
+        self.oracle = Oracle(self.market.tape)
+        self.monitor = Monitor(self.oracle.touched_at)
         self._observer = Observer(Control(url), self.market.tape)
         self._watching = threading.Event()
         self._watch = threading.Thread(target=self._look_on, name="monitor", daemon=True)
@@ -126,6 +127,7 @@ class Soak:
     def _result(self, *, interrupted: bool) -> Result:
         control = self.stage.simulator.control
         ledger, orders = control.ledger(), control.orders()
+        at_the_end = [] if interrupted else [*problems(ledger, orders), *stops(self.oracle.trails)]
         return Result(
             seed=self.schedule.seed,
             minutes=self.schedule.minutes,
@@ -137,8 +139,12 @@ class Soak:
             deeds=self.diary.counts["owner"],
             faults=self.diary.counts["fault"],
             judged=self.judged(),
-            problems=violations(ledger) if interrupted else problems(ledger, orders),
+            problems=[*violations(ledger), *unthought_of(self.stage.logs), *self._unexpected(), *at_the_end],
         )
+
+    def _unexpected(self) -> list[Problem]:
+        entries = (entry for entry in self.diary.entries if ": unexpected: " in entry.what)
+        return [Problem(f"{entry.who}: {entry.what}", entry.symbol) for entry in entries]
 
 
 def _due(waiting: list[Due], now_ms: float) -> Iterator[Due]:

@@ -55,6 +55,12 @@ class Stage:
         logged = logfiles.read_from(name, self._marks[name])
         return process.child.poll() is None and process.service.ready.encode() in logged
 
+    @property
+    def logs(self) -> list[str]:
+        """The names of the logs of Robson's own code."""
+        services = (process.service.name for batch in self.supervisor.batches for process in batch)
+        return [OWNER_LOG, *services]
+
     def keep_logs(self) -> Path:
         """Copy the logs to where they outlive the run."""
         shutil.copytree(paths.private_dir("logs"), self.kept / "logs", dirs_exist_ok=True)

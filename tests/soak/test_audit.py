@@ -1,13 +1,17 @@
 """The audit at the end finds nothing after a life as it should be, and finds each thing that is wrong."""
 
+import os
 from typing import Any
 
 import pytest
 
+from robson.local import logfiles
 from tests.soak import audit
+from tests.soak.oracle import Trail
 from tests.trading.world import SYMBOL, World, signal_for
 from trading import arming, entry
 from trading.arming import ArmOrder
+from trading.domain.types import Side
 from trading.models import Event, Fill, OrderAttempt, OrderIntent, Position
 
 
@@ -53,8 +57,9 @@ def test_a_violation_is_a_problem(lived: World) -> None:
         "after": "-1",
     }
     ledger = {**lived.control.ledger(), "violations": [violation]}
-    assert found(lived, ledger) == ["oversold: order 1 (rbs-x) took the position from 1 to -1"]
-    assert audit.violations(ledger)
+    told = [problem.what for problem in audit.violations(ledger)]
+    assert told == ["oversold: order 1 (rbs-x) took the position from 1 to -1"]
+    assert audit.violations(lived.control.ledger()) == []
 
 
 def test_a_debt_that_could_be_paid_back_is_a_problem_and_dust_is_none(lived: World) -> None:
@@ -101,3 +106,23 @@ def test_a_row_whose_events_say_something_else_is_a_problem(lived: World) -> Non
 def test_a_row_without_its_events_is_a_problem(lived: World) -> None:
     Event.prune(before=lived.desk.clock())
     assert [what for what in found(lived) if "the story begins with nothing" in what]
+
+
+def test_a_stop_that_fired_elsewhere_than_without_an_outage_is_a_problem(lived: World) -> None:
+    position = Position.objects.get()
+    Position.objects.update(exit_reason="trailing stop")
+    assert position.stop_price is not None
+    assert position.distance is not None
+    trail = Trail(Side.LONG, position.distance, position.stop_price + position.distance, 0, touched_at=1.0)
+    assert audit.stops({position.pk: trail}) == []
+    trail.extreme += 1
+    [problem] = audit.stops({position.pk: trail})
+    assert "fired at a stop of" in problem.what
+
+
+def test_a_log_that_tells_of_an_error_nobody_expected_is_a_problem() -> None:
+    name = f"soak-audit-{os.getpid()}"
+    with logfiles.append(name) as log:
+        log.write(b"INFO all is well\nCRITICAL BTCUSDT Long #1: an error nobody expected, trying again\n")
+    [problem] = audit.unthought_of([name])
+    assert "BTCUSDT Long #1" in problem.what
