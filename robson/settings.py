@@ -132,7 +132,8 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # Longer than any task may live, so that a redelivery never overlaps its own task.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 120,
-    "socket_timeout": 30,
+    # A broker that hangs is away: who publishes waits no longer than this. A worker's own question takes 1 s.
+    "socket_timeout": 5,
     "socket_connect_timeout": 2,
     # Without it, publishing to a broker that is away waits six seconds whatever the next setting says.
     "max_retries": 0,

@@ -93,16 +93,19 @@ def pause_entries(*, account: Account, paused: bool, reason: str, by: str) -> bo
 
 
 def hand_over(intents: Iterable[OrderIntent]) -> HandOver:
-    """Put committed intents into the exits queue. Call it outside a transaction."""
-    queued, ours = [], []
-    for intent in intents:
+    """Put committed intents into the exits queue. Call it outside a transaction.
+
+    One refusal is enough: asking a broker that hangs takes time that exits have not got.
+    """
+    queued: list[int] = []
+    for number, intent in enumerate(waiting := list(intents)):
         try:
             execute_intent.apply_async((intent.pk,))
             queued.append(intent.pk)
         except BROKER_ERRORS as error:
             log.error("%s: the broker is away (%s)", intent, error)
-            ours.append(intent.pk)
-    return HandOver(tuple(queued), tuple(ours))
+            return HandOver(tuple(queued), tuple(left.pk for left in waiting[number:]))
+    return HandOver(tuple(queued), ())
 
 
 def hand_over_on_commit(intents: Iterable[OrderIntent]) -> None:
