@@ -1,6 +1,8 @@
-"""The `Exchange` port on the simulator's own objects: the same answers, parsers and errors, without a socket."""
+"""The `Exchange` port on the simulator's own objects: its answers, Robson's parsers, no socket."""
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -9,11 +11,11 @@ from simulator.exchange import Exchange as Simulator
 from simulator.faults import Fault
 from simulator.market.candles import Candle as SimulatedCandle
 from simulator.market.trades import TradePrint
-from simulator.orders import Order
+from simulator.orders import Order, OrderRequest
 from simulator.rest import market_json
 from simulator.symbols import exchange_info_json, fixed
 from tests.model.clock import LogicalClock
-from tests.model.executors import Point, here, reached
+from tests.model.executors import NEVER_READ, Point, here, reached
 from tests.model.troubles import PLAIN_ERRORS, Flight, Mishap, Trouble, Troubles, no_answer
 from trading import gateway
 from trading.domain.rounding import to_wire
@@ -21,6 +23,7 @@ from trading.domain.types import Candle, MarginPair, MarketOrder, OrderReport, O
 from trading.exchange import parsing, parsing_market
 from trading.exchange.classify import Signal, from_answer
 from trading.exchange.rules_cache import RulesCache
+from trading.planning import EARLY_READ_LASTS
 
 KEY = "model-key"
 DAY_MS = 24 * 3_600_000
@@ -36,8 +39,8 @@ class Bridge:
         self.simulator = simulator
         self.troubles = Troubles()
         self.flights: list[Flight] = []
-        self.executed: list[tuple[Order, Decimal, Decimal]] = []
-        """Robson's executed orders, with the position (base currency, signed) before and after each."""
+        self.executed: list[tuple[Order, Decimal]] = []
+        """Robson's executed orders, each with what was held before it (base currency, signed)."""
         self._clock = clock
         self._rules = RulesCache()
 
@@ -91,8 +94,18 @@ class Bridge:
     def margin_pairs(self, symbols: Collection[str] = ()) -> Mapping[str, MarginPair]:
         executor = here()
         if executor is not None and symbols:
-            executor.has_read = True
+            executor.reading_lasts_until_ms = math.inf
         return parsing.margin_pairs(self._ask("margin_pairs", lambda: {"assets": self._pairs(symbols)}))
+
+    def read_beside(self, symbol: str) -> MarginPair:
+        """One pair, asked for by another thread of whoever runs here. Raises ExchangeError."""
+        if self.troubles.next_question_fails():
+            raise no_answer("margin_pairs")
+        executor = here()
+        if executor is not None:
+            lasts_ms = EARLY_READ_LASTS // timedelta(milliseconds=1)
+            executor.reading_lasts_until_ms = self.now_ms() + lasts_ms
+        return parsing.margin_pairs({"assets": self._pairs([symbol])})[symbol]
 
     def _pairs(self, symbols: Collection[str]) -> list[dict[str, Any]]:
         wanted = sorted(symbols) or list(self.simulator.accounts[KEY].pairs)
@@ -105,7 +118,7 @@ class Bridge:
         self._clock.ms += 1
         executor = here()
         if executor is not None:
-            executor.has_read = False
+            executor.reading_lasts_until_ms = NEVER_READ
         trouble = self.troubles.next_order()
         placed = self._attempt(order, trouble)
         reached(Point.ANSWERED)
@@ -152,25 +165,32 @@ class Bridge:
                 continue
 
     def _execute(self, order: MarketOrder) -> Order:
-        pair = self.simulator.pair(KEY, order.symbol)
-        before = pair.position
-        placed = self.simulator.place(KEY, orderform.parse(_wish(order)))
-        self.executed.append((placed, before, pair.position))
+        return self.place(orderform.parse(_wish(order)))
+
+    def place(self, request: OrderRequest) -> Order:
+        """The matching engine gets an order of Robson's. Raises BinanceError."""
+        before = self.held(request.symbol)
+        placed = self.simulator.place(KEY, request)
+        self.executed.append((placed, before))
         return placed
 
+    def held(self, symbol: str) -> Decimal:
+        """The position in base currency: what is owed on balance, below zero, or what is not collateral."""
+        pair = self.simulator.pair(KEY, symbol)
+        return pair.base.net if pair.base.net < 0 else max(pair.position, Decimal(0))
+
     def find_order(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        return self._find_order(lambda: self.simulator.find(KEY, symbol, None, client_order_id))
+
+    def find_order_by_id(self, symbol: str, order_id: str) -> OrderReport | None:
+        return self._find_order(lambda: self.simulator.find(KEY, symbol, int(order_id), None))
+
+    def _find_order(self, find: Callable[[], Order]) -> OrderReport | None:
         def look() -> dict[str, Any]:
-            found = self.simulator.find(KEY, symbol, None, client_order_id)
+            found = find()
             if found.time_ms > self.now_ms() - self.troubles.lag_ms:
                 raise errors.no_such_order()
             return views.queried(found)
-
-        body = self._ask("find_order", look, none=NO_SUCH_ORDER)
-        return parsing.order(body, received_ms=self.now_ms()) if body else None
-
-    def find_order_by_id(self, symbol: str, order_id: str) -> OrderReport | None:
-        def look() -> dict[str, Any]:
-            return views.queried(self.simulator.find(KEY, symbol, int(order_id), None))
 
         body = self._ask("find_order", look, none=NO_SUCH_ORDER)
         return parsing.order(body, received_ms=self.now_ms()) if body else None

@@ -33,6 +33,7 @@ class Broker:
         name: str,
         args: Sequence[int] = (),
         kwargs: Any = None,
+        *,
         countdown: float = 0,
         eta: datetime | None = None,
         expires: float | datetime | None = None,

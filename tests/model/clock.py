@@ -1,4 +1,4 @@
-"""One time for everybody: the exchange's clock and Robson's are the same, and move only when they are told."""
+"""One time for everybody: the exchange's clock is Robson's, and moves only when it is told."""
 
 from datetime import UTC, datetime
 

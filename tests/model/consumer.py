@@ -1,7 +1,7 @@
-"""Core's consumer without its sockets and threads: the real market, the real verbs, memory that can be lost."""
+"""Core's consumer without sockets and threads: the real market and verbs, in a memory that can be lost."""
 
-from datetime import timedelta
-from decimal import Decimal
+from collections.abc import Iterable
+from contextlib import suppress
 
 from django.conf import settings
 from kombu.exceptions import OperationalError as BrokerError
@@ -25,15 +25,27 @@ class Consumer:
         self._fired: dict[int, tuple[StopWatch, Tick]] = {}
         self._watched: set[int] = set()
 
-    def sync(self) -> None:
-        """Watch what is Active, with the prices since its extreme. Raises ExchangeError."""
+    def on_price(self, tick: Tick) -> None:
+        """A price of the stream: stops are touched or raised at once, in memory."""
+        self._market.on_tick(tick)
+
+    def work(self) -> None:
+        """What it does at a touch, and every second. Raises ExchangeError and DatabaseError: then again."""
+        self._exit_what_fired()
         positions = queries.managed_positions(self._account)
+        self._watch(positions)
+        self._exit_what_fired()
+        self._pursue(positions)
+        self._persist()
+        Heartbeat.objects.filter(name=CONSUMER).update(at=gateway.utc_now())
+
+    def _watch(self, positions: Iterable[Position]) -> None:
+        """Watch what is Active, first with the prices since its extreme."""
         active = {p.pk: p for p in positions if p.state == PositionState.ACTIVE}
         self._market.keep_only({p.pk for p in positions})
         self._watched &= active.keys()
         for key in active.keys() - self._watched:
             self._load(active[key])
-        Heartbeat.objects.update_or_create(name=CONSUMER, defaults={"at": gateway.utc_now()})
 
     def _load(self, position: Position) -> None:
         symbol = position.slot.symbol
@@ -44,60 +56,39 @@ class Consumer:
         finally:
             self._market.loaded(symbol)
 
-    def on_price(self, symbol: str, price: Decimal, time_ms: int) -> None:
-        """A price of the stream."""
-        self._market.on_tick(Tick(symbol, price, time_ms))
-
-    def persist(self) -> None:
-        """Save how far the stops have come."""
+    def _persist(self) -> None:
         batch = self._market.take_progress()
         if batch:
             services.save_progress(batch=batch, at=gateway.utc_now())
 
-    def work(self) -> None:
-        """What it does every second, and whenever a stop is touched."""
-        self.pursue()
-        self.sync()
-        self.pursue()
-        self.persist()
-
-    def pursue(self) -> None:
-        """See every stop that has fired through, as far as it goes now, and what was begun before."""
-        for key, (watch, tick) in list(self._fired.items()):
-            if self._exit(watch, tick):
-                del self._fired[key]
-        for position in queries.managed_positions(self._account):
-            live = queries.live_intent_id(position)
-            if live is not None:
-                execution.execute(live, gateway.desk_for(self._account))
-
     def _touched(self, watch: StopWatch, tick: Tick) -> None:
         self._fired.setdefault(watch.position.pk, (watch, tick))
 
+    def _exit_what_fired(self) -> None:
+        for key, (watch, tick) in list(self._fired.items()):
+            if self._exit(watch, tick):
+                self._fired.pop(key, None)
+
     def _exit(self, watch: StopWatch, tick: Tick) -> bool:
-        """Whether the position is on its way out or gone, so that this stop has nothing left to do."""
+        """Whether this stop has nothing left to claim: its position is on its way out, or gone."""
         position, account = watch.position, watch.position.slot.account
-        desk = gateway.desk_for(account)
         intent = services.exit_now(
             position=position,
             reason="trailing stop",
-            desk=desk,
+            desk=gateway.desk_for(account),
             trigger_price=tick.price,
             stop=watch.stop,
             begin_read=lambda: readahead.begin(account, tick.symbol),
         )
         if intent is not None and intent.state in LIVE_INTENT_STATES:
-            try:
+            with suppress(BrokerError):
                 execute_intent.apply_async((intent.pk,), countdown=settings.INTENT_LEASE_S + 1)
-            except BrokerError:
-                pass
-        live = queries.live_intent_id(position)
-        if live is None:
-            return position.state != PositionState.ACTIVE
-        execution.execute(live, desk)
-        return queries.live_intent_id(position) is None
+        return intent is not None or position.state != PositionState.ACTIVE
 
-
-def heartbeat_age_limit() -> timedelta:
-    """From here on the consumer counts as silent."""
-    return timedelta(seconds=settings.CONSUMER_SILENT_S)
+    def _pursue(self, positions: Iterable[Position]) -> None:
+        """Work on whatever is under way, its own or begun by others."""
+        for position in positions:
+            if position.state in {PositionState.ENTERING, PositionState.EXITING}:
+                live = queries.live_intent_id(position)
+                if live is not None:
+                    execution.execute(live, gateway.desk_for(self._account))

@@ -5,7 +5,8 @@ waits until it has finished or fallen asleep. So every interleaving is chosen, a
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from queue import SimpleQueue
@@ -15,7 +16,8 @@ from django.db import OperationalError, connection
 
 from trading import at_once
 
-Work = Callable[[], None]
+Work = Callable[[], object]
+NEVER_READ = -1.0
 
 
 class Point(StrEnum):
@@ -55,6 +57,10 @@ class Killed(BaseException):
     """The process ends here: nothing that it would have done afterwards is done."""
 
 
+class CommitLost(OperationalError):
+    """What the driver says when the server goes away at a commit: whether it is done, nobody knows."""
+
+
 class Executor:
     """One process of Robson's. `asleep` while it is in the middle of something."""
 
@@ -64,8 +70,8 @@ class Executor:
         self._cut: Cut | None = None
         self._passed = 0
         self.asleep = False
-        self.has_read = False
-        """Whether it knows what the exchange holds, and has not sent the order that it wanted to know it for."""
+        self.reading_lasts_until_ms = NEVER_READ
+        """It has read what is held, for an order that it may still send until then."""
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -97,27 +103,22 @@ class Executor:
 
     def _run(self) -> None:
         _here.executor = self
-        with connection.cursor() as cursor:
-            # Nothing in these tests outlives the server: its promise to survive a power cut is not needed.
-            cursor.execute("SET synchronous_commit = off")
         while True:
             work, self._cut = self._orders.get()
             if work is None:
                 connection.close()
                 return
-            self._passed, self.has_read = 0, False
+            self._passed = 0
             self._reports.put(self._outcome(work))
 
     def _outcome(self, work: Work) -> BaseException | None:
         try:
             work()
         except BaseException as ended:  # noqa: BLE001  # whatever it was is for the model to judge
-            # What a process had in memory is gone with it.
-            connection.run_on_commit = []
-            at_once._spare.ids = None
+            _lose_everything()
             return ended
         finally:
-            self.has_read = False
+            self.reading_lasts_until_ms = NEVER_READ
         return None
 
     def reached(self, point: Point) -> None:
@@ -131,7 +132,7 @@ class Executor:
             case Fate.DIES:
                 raise Killed
             case Fate.LOSES_COMMIT:
-                raise OperationalError("server closed the connection unexpectedly")
+                raise CommitLost("server closed the connection unexpectedly")
             case Fate.SLEEPS:
                 self._sleep()
 
@@ -142,6 +143,13 @@ class Executor:
         self._passed = 0
         if self._cut is not None and self._cut.nth == 0:
             raise Killed
+
+
+def _lose_everything() -> None:
+    """A process ends, with its memory and its session, or a worker goes on with a new connection."""
+    connection.close()
+    connection.run_on_commit = []
+    at_once._spare.ids = None
 
 
 class _Here(threading.local):
@@ -162,18 +170,27 @@ def reached(point: Point) -> None:
         _here.executor.reached(point)
 
 
+@contextmanager
+def _broken_off(wrapper: Any) -> Iterator[None]:
+    """Whoever is stopped at a commit loses the session, and the server rolls back what is not committed."""
+    try:
+        yield
+    except Killed:
+        wrapper.connection.rollback()
+        raise
+    except CommitLost:
+        wrapper.connection.close()
+        raise
+
+
 def committing(commit: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Django's commit of a connection, with the points around it."""
 
     def _commit(wrapper: Any) -> Any:
-        try:
+        with _broken_off(wrapper):
             reached(Point.COMMITS)
-        except Killed:
-            # The server rolls back what a dead client has left open.
-            wrapper.connection.rollback()
-            raise
-        commit(wrapper)
-        reached(Point.COMMITTED)
+            commit(wrapper)
+            reached(Point.COMMITTED)
 
     return _commit
 
@@ -184,9 +201,10 @@ def committing_alone(execute: Callable[..., bool]) -> Callable[..., bool]:
     def _execute(*args: Any, **kwargs: Any) -> bool:
         if connection.in_atomic_block:
             return execute(*args, **kwargs)
-        reached(Point.COMMITS)
-        done = execute(*args, **kwargs)
-        reached(Point.COMMITTED)
+        with _broken_off(connection):
+            reached(Point.COMMITS)
+            done = execute(*args, **kwargs)
+            reached(Point.COMMITTED)
         return done
 
     return _execute

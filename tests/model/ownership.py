@@ -28,7 +28,7 @@ class Ownership:
         """Raises AssertionError for an exit that traded more than was its owner's."""
         fresh = self._bridge.executed[self._read :]
         self._read += len(fresh)
-        for order, before, _after in fresh:
+        for order, before in fresh:
             named = parse_client_id(order.client_order_id)
             assert named is not None, order.client_order_id
             intent = OrderIntent.objects.select_related("position", "slot").get(pk=named.intent_id)
@@ -47,7 +47,7 @@ class Ownership:
         assert moved <= allowed + slack, f"{intent} of {intent.owner} traded {moved}, {allowed} was its own"
 
     def _own(self, intent: OrderIntent) -> Decimal:
-        return intent.quantity - self._exited[intent.pk]
+        return Decimal(intent.quantity) - self._exited[intent.pk]
 
     def _surplus(self, intent: OrderIntent, before: Decimal) -> Decimal:
         """What is there on the intent's side, less what Core has in the same slot."""

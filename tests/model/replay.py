@@ -1,7 +1,8 @@
-"""The event log against the rows: what the events tell must be a walk through the tables, and end at the row."""
+"""The event log against the rows: events must be a walk through the tables that ends at the row."""
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import NamedTuple
 
 from django.db import connection
 
@@ -13,10 +14,19 @@ from trading.domain.lifecycle import (
     GuardState,
     IntentState,
     PositionState,
+    State,
 )
-from trading.models import Event
 
-Row = tuple[str, int]
+
+class Row(NamedTuple):
+    """A position, an intent or a guard. `flag`: an intent is an exit, the others have a stop."""
+
+    table: str
+    row_id: int
+    state: str
+    slot_id: int
+    flag: bool
+
 
 BIRTHS: Mapping[EventKind, StrEnum] = {
     EventKind.POSITION_ARMED: PositionState.ARMED,
@@ -25,7 +35,7 @@ BIRTHS: Mapping[EventKind, StrEnum] = {
 }
 
 
-def _steps(table: Mapping[tuple[StrEnum, StrEnum], EventKind]) -> dict[tuple[EventKind, str], str]:
+def _steps(table: Mapping[tuple[State, State], EventKind]) -> dict[tuple[EventKind, str], str]:
     return {(kind, str(old)): str(new) for (old, new), kind in table.items()}
 
 
@@ -36,50 +46,53 @@ STEPS = {
 }
 MOVES = {table: {kind for kind, _ in steps} for table, steps in STEPS.items()}
 
+EVENTS = """
+SELECT e.id, e.kind, e.position_id, e.intent_id, e.guard_id
+  FROM trading_event e JOIN trading_slot s ON s.id = e.slot_id
+ WHERE s.account_id = %s AND e.id > %s ORDER BY e.id
+"""
 ROWS = """
-SELECT 'position', p.id, p.state FROM trading_position p JOIN trading_slot s ON s.id = p.slot_id
- WHERE s.account_id = %(account)s
+SELECT 'position', p.id, p.state, p.slot_id, p.stop_price IS NOT NULL
+  FROM trading_position p JOIN trading_slot s ON s.id = p.slot_id WHERE s.account_id = %(account)s
 UNION ALL
-SELECT 'intent', i.id, i.state FROM trading_orderintent i JOIN trading_slot s ON s.id = i.slot_id
- WHERE s.account_id = %(account)s
+SELECT 'intent', i.id, i.state, i.slot_id, i.purpose = 'exit'
+  FROM trading_orderintent i JOIN trading_slot s ON s.id = i.slot_id WHERE s.account_id = %(account)s
 UNION ALL
-SELECT 'guard', g.id, g.state FROM safetynet_guardedposition g JOIN trading_slot s ON s.id = g.slot_id
- WHERE s.account_id = %(account)s
+SELECT 'guard', g.id, g.state, g.slot_id, g.stop_price IS NOT NULL
+  FROM safetynet_guardedposition g JOIN trading_slot s ON s.id = g.slot_id WHERE s.account_id = %(account)s
 """
 
 
 class Replay:
-    """What the events of one account have told so far."""
+    """What the events of one account have told so far, and its rows as they are."""
 
     def __init__(self, account_id: int) -> None:
-        self.states: dict[Row, str] = {}
-        self.events = 0
+        self.kinds: list[EventKind] = []
+        self.rows: list[Row] = []
+        self._states: dict[tuple[str, int], str] = {}
         self._account_id = account_id
         self._last_id = 0
 
-    def catch_up(self) -> None:
-        """Read on. Raises AssertionError for an event that cannot follow those before it."""
-        fresh = Event.objects.filter(slot__account_id=self._account_id, id__gt=self._last_id).order_by("id")
-        for event in fresh.values_list("id", "kind", "position_id", "intent_id", "guard_id"):
-            self._last_id, kind, *ids = event
-            self.events += 1
-            self._follow(EventKind(kind), dict(zip(STEPS, ids, strict=True)))
+    def check(self) -> None:
+        """Read on. Raises AssertionError unless every row is in the state that its events lead to."""
+        with connection.cursor() as cursor:
+            cursor.execute(EVENTS, (self._account_id, self._last_id))
+            for self._last_id, kind, *ids in cursor.fetchall():
+                self._follow(EventKind(kind), dict(zip(STEPS, ids, strict=True)))
+            cursor.execute(ROWS, {"account": self._account_id})
+            self.rows = [Row(*found) for found in cursor.fetchall()]
+        states = {(row.table, row.row_id): row.state for row in self.rows}
+        assert states == self._states, f"rows {states}, by their events {self._states}"
 
     def _follow(self, kind: EventKind, ids: Mapping[str, int]) -> None:
+        """Raises AssertionError for an event that cannot follow those before it."""
+        self.kinds.append(kind)
         table = kind.partition(".")[0]
         row = (table, ids[table])
         if kind in BIRTHS:
-            assert row not in self.states, f"{row} is born twice"
-            self.states[row] = str(BIRTHS[kind])
+            assert row not in self._states, f"{row} is born twice"
+            self._states[row] = str(BIRTHS[kind])
         elif kind in MOVES[table]:
-            old = self.states.get(row, "nothing")
+            old = self._states.get(row, "nothing")
             assert (kind, old) in STEPS[table], f"{kind} of {row}, which is {old}"
-            self.states[row] = STEPS[table][kind, old]
-
-    def check(self) -> None:
-        """Raises AssertionError unless every row is in the state that its events lead to."""
-        self.catch_up()
-        with connection.cursor() as cursor:
-            cursor.execute(ROWS, {"account": self._account_id})
-            rows = {(table, row_id): state for table, row_id, state in cursor.fetchall()}
-        assert rows == self.states, f"rows {rows}, by their events {self.states}"
+            self._states[row] = STEPS[table][kind, old]

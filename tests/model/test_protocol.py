@@ -1,14 +1,35 @@
-import time
+"""The protocol holds in whatever order things happen: at least two thousand examples, from six beginnings."""
+
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
+
+from tests.model.beginning import Beginning, Play, core_enters, owner_adds_to_core, owner_enters
 from tests.model.machine import Protocol
-import os
-N = int(os.environ.get("N", 100))
+from tests.model.stage import Stage
+from trading.domain.types import Side
+
+EXAMPLES = 340
+STEPS = 12
+
 
 @pytest.mark.timeout(600)
 @pytest.mark.django_db(transaction=True, available_apps=["trading", "safetynet"])
-def test_it(stage):
-    t = time.time()
-    run_state_machine_as_test(lambda: Protocol(stage), settings=settings(max_examples=N, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)))
-    print(stage.examples, stage.steps, time.time() - t)
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("begins", [core_enters, owner_enters, owner_adds_to_core])
+def test_protocol_holds_in_any_order(stage: Stage, begins: Callable[[Side], Play], side: Side) -> None:
+    beginning = Beginning.of(stage, begins(side))
+    run_state_machine_as_test(
+        partial(Protocol, stage, beginning),  # type: ignore[arg-type]  # whatever makes a machine will do
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )
+    print(stage.finished, "examples,", stage.steps, "steps", *stage.kinds.most_common(), sep="\n")
+    assert stage.finished >= EXAMPLES

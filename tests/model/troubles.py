@@ -43,7 +43,10 @@ class Flight:
 
 @dataclass
 class Troubles:
-    """What is armed. `silent`: how many questions get no answer. `lag_ms`: how old an order must be to be seen."""
+    """What is armed.
+
+    `silent`: how many questions get no answer. `lag_ms`: how old an order must be to be found.
+    """
 
     orders: list[Trouble] = field(default_factory=list)
     silent: int = 0
@@ -71,8 +74,8 @@ def no_answer(what: str) -> ExchangeError:
 
 def no_connection(what: str) -> ExchangeError:
     """What the transport makes of a connection that was refused."""
-    pool = urllib3.HTTPConnectionPool("127.0.0.1")
-    return from_transport(urllib3.exceptions.NewConnectionError(pool, "connection refused"), what)
+    host = urllib3.connection.HTTPConnection("127.0.0.1")
+    return from_transport(urllib3.exceptions.NewConnectionError(host, "connection refused"), what)
 
 
 def internal_error() -> ExchangeError:

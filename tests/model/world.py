@@ -5,13 +5,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 
-import pytest
-from django.conf import settings
 from django.db import Error as DatabaseError
 from kombu.exceptions import OperationalError as BrokerError
-from django.db.backends.base.base import BaseDatabaseWrapper
 
-from robson.celery import app
+from safetynet import tasks as safetynet_tasks
 from simulator import byhand
 from simulator.clock import Clock
 from simulator.errors import BinanceError
@@ -22,20 +19,24 @@ from tests.model.bridge import KEY, Bridge
 from tests.model.broker import Broker, Message
 from tests.model.clock import LogicalClock
 from tests.model.consumer import Consumer
-from tests.model.executors import Cut, Executor, Killed, Work, committing, committing_alone
-from trading import gateway, readahead, single_statement
-from trading.domain.types import MarginPair
+from tests.model.executors import Cut, Executor, Fate, Killed, Work
+from trading import tasks
+from trading.domain.lifecycle import OWNED_STATES
+from trading.domain.types import MarginPair, Tick
 from trading.exchange.errors import ExchangeError
-from trading.models import Account, Heartbeat
+from trading.models import Account, Heartbeat, Position
 from trading.planning import pair_of
+from trading.watchdog import CONSUMER
 
 SYMBOL = "BTCUSDT"
 PRICE = Decimal(60_000)
-EXECUTORS = 3
-# Port 1 of the loopback interface: refused at once.
-NOBODY_LISTENS = "redis://127.0.0.1:1/0"
 # What the callers of Robson's verbs expect, log and try again.
 EXPECTED = (ExchangeError, DatabaseError, BrokerError)
+
+TASKS: dict[str, Callable[[int], None]] = {
+    "trading.execute_intent": tasks.execute_intent,
+    "safetynet.exit_guard": safetynet_tasks.exit_guard,
+}
 
 _numbers = itertools.count(1)
 
@@ -54,9 +55,10 @@ class World:
         self.broker = Broker(self.clock)
         self.executors = executors
         self.account = Account.objects.create(name=f"model{next(_numbers)}")
-        Heartbeat.objects.all().delete()
+        Heartbeat.objects.filter(name=CONSUMER).update(at=self.clock.now())
         self.consumer: Consumer | None = Consumer(self.account)
         self.reads_late = False
+        self.somebody_worked = False
         self._dead: dict[Executor, Callable[[], None]] = {}
 
     def begin_read(self, symbol: str) -> Callable[[], MarginPair]:
@@ -64,15 +66,10 @@ class World:
         if self.reads_late:
             return lambda: pair_of(self.bridge, symbol)
         try:
-            pair = pair_of(self.bridge, symbol)
+            pair = self.bridge.read_beside(symbol)
         except ExchangeError as error:
             return _raiser(error)
         return lambda: pair
-
-    @property
-    def position(self) -> Decimal:
-        """What the exchange holds beside collateral, in base currency, signed."""
-        return self.simulator.pair(KEY, SYMBOL).position
 
     @property
     def price(self) -> Decimal:
@@ -88,28 +85,49 @@ class World:
 
         The document says so: both orders count then, whatever Robson does.
         """
-        return not self.bridge.flights and not any(executor.has_read for executor in self.executors)
+        if self.bridge.flights or any(
+            executor.reading_lasts_until_ms >= self.clock.ms for executor in self.executors
+        ):
+            return False
+        return not (self.collateral and self.core_owns_something())
+
+    @property
+    def collateral(self) -> Decimal:
+        """Base currency that the owner has transferred in."""
+        return self.simulator.pair(KEY, SYMBOL).collateral
+
+    def core_owns_something(self) -> bool:
+        return Position.objects.filter(slot__account=self.account, state__in=OWNED_STATES).exists()
 
     def by_hand(self, side: str, quantity: str, **more: str) -> None:
         """The owner trades in the app. What the exchange refuses is none of Robson's business."""
         with suppress(BinanceError, ValueError):
             byhand.trade(self.simulator, {"symbol": SYMBOL, "side": side, "quantity": quantity, **more}, KEY)
 
+    def deposit_base(self, amount: str) -> None:
+        """The owner transfers base currency into the pair: collateral."""
+        pair = self.simulator.pair(KEY, SYMBOL)
+        self.simulator.set_free(KEY, SYMBOL, pair.base.asset, pair.base.free + Decimal(amount))
+
+    def rest(self, side: str, quantity: str, price: Decimal) -> None:
+        """The owner leaves a limit order in the book, which locks what it would trade."""
+        self.by_hand(side, quantity, type="LIMIT", price=f"{price:.2f}", time_in_force="GTC")
+
     def print_price(self, price: Decimal) -> None:
         """The market trades at a price, and a consumer that runs hears of it."""
         self.clock.ms += 1
         printed = self.simulator.board.print_trade(SYMBOL, price)
         if self.consumer is not None:
-            self.consumer.on_price(SYMBOL, printed.price, printed.time_ms)
-
-    def idle(self) -> Executor | None:
-        return next((executor for executor in self.executors if not executor.asleep), None)
+            self.consumer.on_price(Tick(SYMBOL, printed.price, printed.time_ms, printed.trade_id))
 
     def run(self, work: Work, cut: Cut | None = None, *, dead: Callable[[], None] = lambda: None) -> None:
-        """Have an executor that has nothing to do work. `dead` says what else dies with it."""
-        executor = self.idle()
-        if executor is None:
-            return
+        """Have an executor that has nothing to do work. `dead` says what else dies with it.
+
+        One of them never falls asleep, so that there is always somebody to go on.
+        """
+        executor, *others = [executor for executor in self.executors if not executor.asleep]
+        if cut is not None and cut.fate is Fate.SLEEPS and not others:
+            cut = None
         self._dead[executor] = dead
         self._judge(executor, executor.begin(work, cut))
 
@@ -117,6 +135,7 @@ class World:
         self._judge(executor, executor.wake(cut))
 
     def _judge(self, executor: Executor, ended: BaseException | None) -> None:
+        self.somebody_worked = True
         if isinstance(ended, Killed):
             self._dead[executor]()
         elif ended is not None and not isinstance(ended, EXPECTED):
@@ -124,7 +143,7 @@ class World:
 
     def deliver(self, message: Message, cut: Cut | None = None, *, again: bool = False) -> None:
         """A worker gets a task; `again`: the broker does not hear that it was done, and keeps it."""
-        task = app.tasks[message.task]
+        task = TASKS[message.task]
 
         def work() -> None:
             task(message.row_id)
@@ -143,43 +162,3 @@ def _raiser(error: ExchangeError) -> Callable[[], MarginPair]:
         raise error
 
     return read
-
-
-class Stage:
-    """What all worlds of a test share: the executors, and Robson's doors to the outside led to the world."""
-
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.executors = [Executor() for _ in range(EXECUTORS)]
-        self.examples = self.steps = 0
-        self.world: World | None = None
-        self._patch = patch
-        self._redis_url = settings.REDIS_URL
-        patch.setattr(gateway, "exchange_for", lambda account: self._here.bridge)
-        patch.setattr(gateway, "utc_now", lambda: self._here.clock.now())
-        patch.setattr(readahead, "begin", lambda account, symbol: self._here.begin_read(symbol))
-        patch.setattr(app, "send_task", lambda *args, **options: self._here.broker.send_task(*args, **options))
-        patch.setattr(BaseDatabaseWrapper, "_commit", committing(BaseDatabaseWrapper._commit))
-        alone = committing_alone(single_statement.move_and_insert)
-        patch.setattr(single_statement, "move_and_insert", alone)
-
-    @property
-    def _here(self) -> World:
-        assert self.world is not None
-        return self.world
-
-    def new_world(self) -> World:
-        self.redis_is_away(False)
-        self.world = World(self.executors)
-        self.examples += 1
-        return self.world
-
-    def redis_is_away(self, away: bool) -> None:
-        """The exclusion set cannot be reached, and nothing can be queued."""
-        settings.REDIS_URL = NOBODY_LISTENS if away else self._redis_url
-        if self.world is not None:
-            self.world.broker.away = away
-
-    def close(self) -> None:
-        self.redis_is_away(False)
-        for executor in self.executors:
-            executor.stop()
