@@ -7,18 +7,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A time without protection, in s, and how much of it was an outage in which nobody could do anything."""
+
+    seconds: float
+    outage_s: float
+
+    @property
+    def charged_s(self) -> float:
+        return self.seconds - self.outage_s
+
+
 @dataclass
 class Exposure:
-    """Spans in s, by the simulator's monotonic clock.
+    """All times in ns of the machine's monotonic clock, which the simulator's is.
 
-    `touched` is when (ns) a symbol's stop was gone through, until the exit that answers to it has come in.
+    `touched` is when a symbol's stop was gone through, until the exit that answers to it has come in.
     """
 
     touched: dict[str, int] = field(default_factory=dict)
-    spans: list[float] = field(default_factory=list)
     allowed_s: float = 0.0
     allowed_for: str = ""
-    outage_s: float = 0.0
+    _ended: list[tuple[int, int]] = field(default_factory=list)
+    _outages: list[tuple[int, int]] = field(default_factory=list)
 
     def begin(self, symbol: str, at_ns: int) -> None:
         """From the first price through the stop on."""
@@ -32,16 +44,22 @@ class Exposure:
         received = [order["received_ns"] for order in exits if order["received_ns"] > since]
         if not received:
             return False
-        self.spans.append((max(received) - self.touched.pop(symbol)) / 1e9)
+        self._ended.append((self.touched.pop(symbol), max(received)))
         return True
-
-    @property
-    def longest_s(self) -> float | None:
-        return max(self.spans, default=None)
 
     @contextmanager
     def outage(self) -> Iterator[None]:
         """While this lasts nobody could have done anything."""
-        began = time.monotonic()
+        began = time.monotonic_ns()
         yield
-        self.outage_s += time.monotonic() - began
+        self._outages.append((began, time.monotonic_ns()))
+
+    @property
+    def worst(self) -> Span | None:
+        """The one that is charged most; None if no stop was gone through, or no exit came of it."""
+        spans = [self._span(*times) for times in self._ended]
+        return max(spans, key=lambda span: span.charged_s, default=None)
+
+    def _span(self, since: int, until: int) -> Span:
+        shared = (min(until, end) - max(since, began) for began, end in self._outages)
+        return Span((until - since) / 1e9, sum(max(ns, 0) for ns in shared) / 1e9)

@@ -181,6 +181,8 @@ def a_ban_stops_the_calls_and_is_announced(scene: Scene) -> None:
         scene.never(scene.exits, "an order during a ban", for_s=6)
     scene.allow(6 + 2, "the rest of the time that was named last, 2 s to exit")
     scene.closed(position)
+    scene.expect("the alarm", scene.logged("consumer", "CRITICAL trading.recording"), True)
+    _waited(scene, 5)
 
 
 @drill(25, broke="four fifths of the request budget spent", exits=5)

@@ -82,11 +82,11 @@ def _protection(scene: Scene) -> Iterator[Wrong]:
     seen = scene.exposure
     for symbol in seen.touched:
         yield Wrong(f"an end of the position in {symbol}, whose stop was touched", "none")
-    if seen.longest_s is not None and seen.longest_s > seen.allowed_s + seen.outage_s:
+    worst = seen.worst
+    if worst is not None and worst.charged_s > seen.allowed_s:
         yield Wrong(
-            f"unprotected for {seen.allowed_s:.1f} s at most ({seen.allowed_for}), "
-            f"beside an outage of {seen.outage_s:.1f} s",
-            f"{seen.longest_s:.1f} s",
+            f"unprotected for {seen.allowed_s:.1f} s at most: {seen.allowed_for}",
+            f"{worst.seconds:.1f} s, of which an outage of {worst.outage_s:.1f} s",
         )
 
 

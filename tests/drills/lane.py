@@ -83,15 +83,15 @@ def run(drill: "Drill", stage: "Stage", evidence: Path) -> Outcome:
     else:
         at.account.active = False
         at.account.save(update_fields=["active"])
-    unprotected = at.exposure.longest_s
+    worst = at.exposure.worst
     return Outcome(
         row=drill.row,
         name=drill.name,
         broke=drill.broke,
-        unprotected_s=None if unprotected is None else round(unprotected, 2),
+        unprotected_s=round(worst.seconds, 2) if worst else None,
         allowed_s=at.exposure.allowed_s,
         allowed_for=at.exposure.allowed_for,
-        outage_s=round(at.exposure.outage_s, 2),
+        outage_s=round(worst.outage_s, 2) if worst else 0.0,
         exits=len(at.exits()),
         violations=len(judging.violations(at)),
         wrong=wrong,

@@ -89,12 +89,13 @@ def a_consumer_killed_at_any_moment_of_an_exit_leaves_one_order(scene: Scene) ->
     """Killed some ms after the touch, four times: whoever comes next finds what was committed, or sent."""
     chance = random.SystemRandom()
     positions = [scene.core(symbol) for symbol in ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT")]
-    scene.allow(20 + 2 + 8, "a lease of 20 s, 2 s to the sweep, 8 s to start again")
+    scene.allow(20 + 2 + 3, "a lease of 20 s, 2 s to the sweep, 3 s to exit")
     for position in positions:
         scene.pierce(position)
         time.sleep(chance.uniform(0, 0.06))
-        scene.stage.programs.kill("consumer")
-        scene.stage.programs.start("consumer")
+        with scene.outage():
+            scene.stage.programs.kill("consumer")
+            scene.stage.programs.start("consumer")
         scene.closed(position)
 
 
@@ -104,13 +105,14 @@ def a_worker_killed_at_any_moment_of_an_exit_leaves_one_order(scene: Scene) -> N
     chance = random.SystemRandom()
     guards = [scene.guarded(symbol) for symbol in ("ETHUSDT", "BNBUSDT", "SOLUSDT")]
     scene.allow(
-        POLL_S + 20 + 2 + 8,
-        "one poll to see it, a lease of 20 s, 2 s to the sweep, 8 s to start again",
+        POLL_S + 20 + 2 + 3,
+        "one poll to see it, a lease of 20 s, 2 s to the sweep, 3 s to exit",
     )
     for guard in guards:
         scene.pierce(guard)
         scene.touch_seen(guard, within_s=50)
         time.sleep(chance.uniform(0, 0.06))
-        scene.stage.programs.kill("worker-exits", "worker-safetynet")
-        scene.stage.programs.start("worker-exits", "worker-safetynet")
+        with scene.outage():
+            scene.stage.programs.kill("worker-exits", "worker-safetynet")
+            scene.stage.programs.start("worker-exits", "worker-safetynet")
         scene.closed(guard, within_s=50)
