@@ -68,6 +68,7 @@ class MutationRun:
                 results.add(mutant, outcome)
                 seconds = f"{time.monotonic() - began:.1f} s"
                 _say(f"{number}/{len(chosen)} {outcome.how} {_name(mutant)} ({seconds}) {outcome.by}")
+            laboratory.remember(mutant, outcome)
             tried.append((mutant, outcome))
         left = [mutant for mutant, outcome in tried if not outcome.killed]
         for mutant in left:
@@ -105,7 +106,7 @@ def main() -> int:
     )
     parser.add_argument("--tests", nargs="+", default=[f"tests/{name}" for name in TESTS], metavar="PATH")
     parser.add_argument("--again", action="store_true", help="try those again that were not killed so far")
-    parser.add_argument("--budget", type=float, default=60.0, help="seconds of tests for one mutant")
+    parser.add_argument("--budget", type=float, default=240.0, help="seconds of tests for one mutant")
     options = parser.parse_args()
     os.chdir(ROOT)
     run = MutationRun(options)

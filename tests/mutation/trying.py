@@ -36,7 +36,7 @@ class Laboratory:
         (self._first,) = [item for item in session.items if item.nodeid.startswith(FIRST)]
         self._items = {item.nodeid: item for item in session.items if item is not self._first}
         self._session, self._garden, self._budget = session, garden, budget
-        self._killers: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        self._killers: dict[str, Counter[str]] = defaultdict(Counter)
         self.known = known
 
     def warm_up(self) -> None:
@@ -61,6 +61,12 @@ class Laboratory:
                 waiting = waiting[1:]
         self.known.keep()
 
+    def remember(self, mutant: Mutant, outcome: Outcome) -> None:
+        """What has killed one mutant is likely to kill its neighbours."""
+        if outcome.killed:
+            self._killers[mutant.file][outcome.by] += 1
+            self._killers[mutant.file + mutant.place][outcome.by] += 1
+
     def try_out(self, mutant: Mutant) -> Outcome:
         """Killed is a mutant by a test that fails with it, passes without it, and fails with it again."""
         tests = self._in_order(mutant, self.known.tests_for(mutant))
@@ -72,7 +78,6 @@ class Laboratory:
                 break
             test, how = found
             if not self._first_failure([test], None) and self._first_failure([test], mutant):
-                self._killers[mutant.file, mutant.place][test] += 1
                 return Outcome(how, test)
             tests = tests[tests.index(test) + 1 :]
         return Outcome("survived")
@@ -100,9 +105,9 @@ class Laboratory:
         return PATIENCE_S + PATIENCE * self.known.seconds.get(test, 0)
 
     def _in_order(self, mutant: Mutant, tests: Iterable[str]) -> list[str]:
-        """What killed mutants of the same function first, then the quickest; as many as the budget allows."""
-        killed = self._killers[mutant.file, mutant.place]
-        ordered = sorted(tests, key=lambda test: (-killed[test], self.known.seconds[test], test))
+        """First what killed mutants of the same function, then of the same file, then the quickest."""
+        near, far = self._killers[mutant.file + mutant.place], self._killers[mutant.file]
+        ordered = sorted(tests, key=lambda test: (-near[test], -far[test], self.known.seconds[test], test))
         spent, chosen = 0.0, list[str]()
         for test in ordered:
             spent += self.known.seconds[test]
