@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,7 @@ from trading.domain.client_ids import parse_client_id
 from trading.domain.lifecycle import LIVE_GUARD_STATES, LIVE_INTENT_STATES, MANAGED_STATES
 from trading.models import Event, OrderAttempt, OrderIntent, Position
 from trading.models.intent import AttemptStatus
+from trading.planning import EARLY_READ_LASTS
 
 Json = Mapping[str, Any]
 ZERO = Decimal(0)
@@ -40,9 +42,30 @@ def problems(ledger: Json, orders: Sequence[Json]) -> list[Problem]:
     ]
 
 
-def violations(ledger: Json) -> list[Problem]:
-    """What must never have been, at any moment."""
-    return [_violation(one) for one in ledger["violations"]]
+def violations(ledger: Json, orders: Sequence[Json]) -> tuple[list[Problem], list[Problem]]:
+    """What must never have been, at any moment; and what nobody could have prevented.
+
+    An order of the owner's that was executed after Robson had read the balances and before its own order was
+    executed: the exchange has nothing that would make one of them give way (docs/exactly-once.md).
+    """
+    found, crossed = [], []
+    for one in ledger["violations"]:
+        by_hand = _crossing(one, orders)
+        if by_hand is None:
+            found.append(_violation(one))
+        else:
+            told = f"{_violation(one).what}, crossing the owner's order {by_hand['order_id']}"
+            crossed.append(Problem(told, one["symbol"]))
+    return found, crossed
+
+
+def _crossing(violation: Json, orders: Sequence[Json]) -> Json | None:
+    attempt = OrderAttempt.objects.filter(client_order_id=violation["client_order_id"]).first()
+    if attempt is None:
+        return None
+    since_ms = attempt.timestamp_ms - EARLY_READ_LASTS / timedelta(milliseconds=1)
+    by_hand = (order for order in orders if order["by_hand"] and order["symbol"] == violation["symbol"])
+    return next((o for o in by_hand if since_ms <= o["time_ms"] <= violation["time_ms"]), None)
 
 
 def unthought_of(names: Iterable[str]) -> list[Problem]:

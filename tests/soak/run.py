@@ -127,6 +127,7 @@ class Soak:
     def _result(self, *, interrupted: bool) -> Result:
         control = self.stage.simulator.control
         ledger, orders = control.ledger(), control.orders()
+        wrong, crossed = violations(ledger, orders)
         at_the_end = [] if interrupted else [*problems(ledger, orders), *stops(self.oracle.trails)]
         return Result(
             seed=self.schedule.seed,
@@ -139,7 +140,8 @@ class Soak:
             deeds=self.diary.counts["owner"],
             faults=self.diary.counts["fault"],
             judged=self.judged(),
-            problems=[*violations(ledger), *unthought_of(self.stage.logs), *self._unexpected(), *at_the_end],
+            crossed=crossed,
+            problems=[*wrong, *unthought_of(self.stage.logs), *self._unexpected(), *at_the_end],
         )
 
     def _unexpected(self) -> list[Problem]:

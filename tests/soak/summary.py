@@ -34,6 +34,7 @@ class Result:
     faults: Counter[str] = field(default_factory=Counter)
     judged: Sequence[Judgement] = ()
     problems: Sequence[Problem] = ()
+    crossed: Sequence[Problem] = ()
 
     @property
     def too_long(self) -> list[Judgement]:
@@ -64,6 +65,9 @@ def told(result: Result) -> Iterable[str]:
     if excused:
         yield "longer than the bound, by no more than what it needs was away"
         yield from (f"  {one.stretch.seconds:5.1f} s  {story(one)}" for one in excused)
+    if result.crossed:
+        yield "orders of the owner's that crossed one of Robson's on the wire, which nobody can prevent"
+        yield from (f"  {one.symbol}: {one.what}" for one in result.crossed)
     if result.too_long:
         yield f"TOO LONG WITHOUT PROTECTION: {len(result.too_long)}"
         yield from (f"  {one.stretch.seconds:5.1f} s  {story(one)}" for one in result.too_long)
@@ -112,6 +116,7 @@ def as_json(result: Result) -> Json:
         "longest": {lack: _judgement(one) for lack, one in longest(result.judged).items()},
         "too_long": [_judgement(one) for one in result.too_long],
         "problems": [{"symbol": one.symbol, "what": one.what} for one in result.problems],
+        "crossed": [{"symbol": one.symbol, "what": one.what} for one in result.crossed],
     }
 
 

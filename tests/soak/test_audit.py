@@ -47,19 +47,37 @@ def test_what_robson_has_not_finished_is_a_problem(lived: World) -> None:
     assert f"{position} is still active" in found(lived)
 
 
+def violating(world: World, time_ms: int) -> dict[str, Any]:
+    """A ledger that blames the exit for something at this time."""
+    name = OrderAttempt.objects.get(intent__purpose="exit").client_order_id
+    one = {"kind": "oversold", "symbol": SYMBOL, "order_id": 1, "client_order_id": name, "time_ms": time_ms}
+    return {**world.control.ledger(), "violations": [{**one, "before": "1", "after": "-1"}]}
+
+
 def test_a_violation_is_a_problem(lived: World) -> None:
-    violation = {
-        "kind": "oversold",
-        "symbol": SYMBOL,
-        "order_id": 1,
-        "client_order_id": "rbs-x",
-        "before": "1",
-        "after": "-1",
-    }
-    ledger = {**lived.control.ledger(), "violations": [violation]}
-    told = [problem.what for problem in audit.violations(ledger)]
-    assert told == ["oversold: order 1 (rbs-x) took the position from 1 to -1"]
-    assert audit.violations(lived.control.ledger()) == []
+    ledger = violating(lived, OrderAttempt.objects.get(intent__purpose="exit").timestamp_ms + 50)
+    [wrong], crossed = audit.violations(ledger, lived.control.orders())
+    assert wrong.what.endswith("took the position from 1 to -1")
+    assert crossed == []
+    assert audit.violations(lived.control.ledger(), lived.control.orders()) == ([], [])
+
+
+def test_an_order_by_hand_between_the_reading_and_the_order_is_told_apart(lived: World) -> None:
+    signed_ms = OrderAttempt.objects.get(intent__purpose="exit").timestamp_ms
+    ledger = violating(lived, signed_ms + 1_000)
+    by_hand = {"by_hand": True, "symbol": SYMBOL, "order_id": 7, "time_ms": signed_ms + 500}
+
+    wrong, [crossed] = audit.violations(ledger, [by_hand])
+    assert wrong == []
+    assert crossed.what.endswith("crossing the owner's order 7")
+
+    for other in (
+        {**by_hand, "time_ms": signed_ms - 251},
+        {**by_hand, "time_ms": signed_ms + 1_001},
+        {**by_hand, "symbol": "ETHUSDT"},
+        {**by_hand, "by_hand": False},
+    ):
+        assert audit.violations(ledger, [other])[1] == []
 
 
 def test_a_debt_that_could_be_paid_back_is_a_problem_and_dust_is_none(lived: World) -> None:
