@@ -43,6 +43,21 @@ def test_progress_is_saved_and_announced_when_asked(world: World) -> None:
     )
 
 
+def test_stop_and_its_announcement_are_saved_together_or_not_at_all(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    position = factories.core_position(extreme_time_ms=100)
+    before = saved(position)
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("disk full")
+
+    monkeypatch.setattr(journal, "append", broken)
+    with pytest.raises(RuntimeError, match="disk full"):
+        services.save_progress(batch=[progress(position, 61_000, 200, Decimal(1))], at=factories.NOON)
+    assert saved(position) == before
+
+
 def test_older_progress_does_not_overwrite_newer(world: World) -> None:
     position = factories.core_position(extreme_time_ms=300, extreme_price=Decimal(62_000))
     services.save_progress(batch=[progress(position, 61_000, 299, Decimal(1))], at=factories.NOON)

@@ -11,6 +11,7 @@ from tests import factories
 from tests.trading.world import SYMBOL, World, signal_for
 from trading import bus, entry, fills
 from trading.domain.events import CorePositionClosed, CorePositionOpened
+from trading.domain.rounding import to_wire
 from trading.domain.types import Side
 from trading.models import Event, Position
 
@@ -71,6 +72,45 @@ def test_entry_and_exit_are_recorded_as_they_were_filled(world: World, side: Sid
         Decimal("0.000001")
     )
     assert position.exit_quantity == Decimal(left["executed"])
+
+
+def test_entry_makes_the_position_known_to_the_last_column(world: World) -> None:
+    began = world.desk.clock()
+    position = world.enter()
+    (order,) = world.orders("BUY")
+    intent = position.intents.get()
+    assert position.distance == position.entry_price - position.stop_price
+    assert (position.extreme_price, position.extreme_time_ms) == (
+        position.entry_price,
+        world.exchange.trades(SYMBOL)[-1].time_ms,
+    )
+    assert position.binance_position_id == str(order["order_id"])
+    assert position.opened_at is not None
+    assert intent.settled_at == position.opened_at
+    assert began <= position.opened_at <= world.desk.clock()
+    event = Event.objects.get(position=position, kind="position.activated")
+    assert event.data == {
+        "entry": to_wire(position.entry_price),
+        "quantity": to_wire(position.quantity),
+        "stop": to_wire(position.stop_price),
+        "order_id": str(order["order_id"]),
+    }
+
+
+def test_exit_makes_its_end_known_to_the_last_column(world: World) -> None:
+    position = world.enter()
+    intent = world.settle(world.request_exit(position))
+    position.refresh_from_db()
+    assert position.closed_at is not None
+    assert intent.settled_at == position.closed_at
+    assert intent.lease_until is None
+    event = Event.objects.get(position=position, kind="position.closed")
+    assert event.data == {
+        "price": to_wire(position.exit_price),
+        "quantity": to_wire(position.exit_quantity),
+        "reason": "test",
+        "pnl": to_wire(position.realised_pnl),
+    }
 
 
 def test_commission_in_base_currency_reduces_what_a_long_holds(world: World) -> None:

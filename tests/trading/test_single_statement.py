@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, models, transaction
+from django.test.utils import CaptureQueriesContext
 
 from tests import factories
 from tests.trading.world import World
@@ -88,6 +89,30 @@ def prepared() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'WITH slot%'")
         return int(cursor.fetchone()[0])
+
+
+def test_a_prepared_claim_has_its_statement_and_its_ids_at_hand(world: World) -> None:
+    services.warm()
+    assert prepared() == 1
+    position = factories.core_position()
+    with CaptureQueriesContext(connection) as asked:
+        assert claim(position, REASON, world.desk, position.entry_price, position.trailing)
+    assert not asked.captured_queries
+
+
+def test_ids_in_reserve_are_kept_for_the_next_claim(world: World) -> None:
+    services.warm()
+    with CaptureQueriesContext(connection) as asked:
+        execution.reserve()
+    assert not asked.captured_queries
+
+
+def test_ids_are_used_once(world: World) -> None:
+    services.warm()
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        position = factories.core_position(symbol)
+        assert claim(position, REASON, world.desk, position.entry_price, position.trailing)
+    assert OrderIntent.objects.count() == 2
 
 
 def test_what_is_prepared_is_the_very_statement_of_the_claim_whatever_its_ids(world: World) -> None:
