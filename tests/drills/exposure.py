@@ -57,8 +57,15 @@ class Exposure:
     @property
     def worst(self) -> Span | None:
         """The one that is charged most; None if no stop was gone through, or no exit came of it."""
-        spans = [self._span(*times) for times in self._ended]
-        return max(spans, key=lambda span: span.charged_s, default=None)
+        return max(self._spans(), key=lambda span: span.charged_s, default=None)
+
+    @property
+    def longest(self) -> Span | None:
+        """The longest, outages included."""
+        return max(self._spans(), key=lambda span: span.seconds, default=None)
+
+    def _spans(self) -> list[Span]:
+        return [self._span(*times) for times in self._ended]
 
     def _span(self, since: int, until: int) -> Span:
         shared = (min(until, end) - max(since, began) for began, end in self._outages)

@@ -43,7 +43,7 @@ def a_gap_while_everything_was_down_is_acted_on_at_the_first_price(scene: Scene)
     scene.closed(position, guard)
 
 
-@drill(27, broke="broker killed")
+@drill(27, broke="broker killed", revives=True)
 def core_exits_without_a_broker(scene: Scene) -> None:
     """The consumer's own executor needs none."""
     position = scene.core()
@@ -53,7 +53,7 @@ def core_exits_without_a_broker(scene: Scene) -> None:
     scene.closed(position)
 
 
-@drill(27, broke="broker killed")
+@drill(27, broke="broker killed", revives=True)
 def the_safety_net_exits_without_a_broker(scene: Scene) -> None:
     """No worker hears of a poll or of an exit: the consumer runs the poll, and that executes the exit."""
     guard = scene.guarded()
@@ -117,7 +117,7 @@ def an_order_whose_record_was_lost_is_found_by_its_name(scene: Scene) -> None:
     scene.closed(position)
 
 
-@drill(20, broke="Redis restarted empty")
+@drill(20, broke="Redis restarted empty", revives=True)
 def an_exclusion_set_that_was_lost_is_rebuilt_and_nobody_relied_on_it(scene: Scene) -> None:
     """The database decides: no guard over Core's position at any time, and the next poll rebuilds the set."""
     position = scene.core()

@@ -33,7 +33,7 @@ class Wrong:
     seen: str
 
 
-def judge(scene: Scene, *, exits: int) -> list[Wrong]:
+def judge(scene: Scene, *, exits: int, revives: bool) -> list[Wrong]:
     """All that is wrong, nothing if the drill has passed."""
     return [
         *_ledger(scene),
@@ -42,6 +42,7 @@ def judge(scene: Scene, *, exits: int) -> list[Wrong]:
         *_nothing_left(scene),
         *_events(scene),
         *_logs(scene),
+        *(() if revives else _ends(scene)),
     ]
 
 
@@ -151,5 +152,8 @@ def _logs(scene: Scene) -> Iterator[Wrong]:
     for file in logfiles.path("any").parent.glob("*.log"):
         if _UNEXPECTED in logfiles.read_from(file.stem, scene.logs.get(file.stem, 0)):
             yield Wrong("no error that nobody expected", f"one in {file.name}")
+
+
+def _ends(scene: Scene) -> Iterator[Wrong]:
     for line in scene.stage.programs.ended:
         yield Wrong("no process that ends by itself", line)

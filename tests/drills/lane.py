@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one drill. Times in s; `wrong` is (expected, seen), empty when it has passed."""
+    """What became of one drill. Times in s; `wrong` is (expected, seen), empty when it has passed.
+
+    `revived` is what the supervisor said of processes that ended by themselves.
+    """
 
     row: int
     name: str
@@ -31,6 +34,7 @@ class Outcome:
     exits: int = 0
     violations: int = 0
     wrong: list[tuple[str, str]] = field(default_factory=list)
+    revived: list[str] = field(default_factory=list)
     logs: str = ""
     took_s: float = 0.0
 
@@ -76,25 +80,28 @@ def run(drill: "Drill", stage: "Stage", evidence: Path) -> Outcome:
     at = scene.begin(stage)
     wrong = _play(drill, at)
     if not wrong:
-        wrong = [(each.expected, each.seen) for each in judging.judge(at, exits=drill.exits)]
+        wrong = [
+            (each.expected, each.seen) for each in judging.judge(at, exits=drill.exits, revives=drill.revives)
+        ]
     shutil.rmtree(evidence, ignore_errors=True)
     if wrong:
         shutil.copytree(stage.home / "logs", evidence)
     else:
         at.account.active = False
         at.account.save(update_fields=["active"])
-    worst = at.exposure.worst
+    longest = at.exposure.longest
     return Outcome(
         row=drill.row,
         name=drill.name,
         broke=drill.broke,
-        unprotected_s=round(worst.seconds, 2) if worst else None,
+        unprotected_s=round(longest.seconds, 2) if longest else None,
         allowed_s=at.exposure.allowed_s,
         allowed_for=at.exposure.allowed_for,
-        outage_s=round(worst.outage_s, 2) if worst else 0.0,
+        outage_s=round(longest.outage_s, 2) if longest else 0.0,
         exits=len(at.exits()),
         violations=len(judging.violations(at)),
         wrong=wrong,
+        revived=list(stage.programs.ended),
         logs=str(evidence) if wrong else "",
         took_s=round(time.monotonic() - began, 1),
     )

@@ -177,7 +177,7 @@ def a_resting_order_of_the_owner_is_left_alone_and_told(scene: Scene) -> None:
 
 
 @drill(15, broke="exits refused until the alarm is loud")
-def panic_alarms_slows_down_and_goes_on(scene: Scene) -> None:
+def panic_is_loud_and_slow_and_not_the_end(scene: Scene) -> None:
     """Six failures in a row are critical, and not the end."""
     position = scene.core()
     with scene.outage():

@@ -21,7 +21,10 @@ NOT_APPLICABLE: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Drill:
-    """One rehearsal. `exits` is how many exit orders the exchange must have executed at its end."""
+    """One rehearsal. `exits` is how many exit orders the exchange must have executed at its end.
+
+    `revives`: processes may end by themselves and are started again, as `make run` does it.
+    """
 
     row: int
     name: str
@@ -30,13 +33,14 @@ class Drill:
     run: Callable[[Scene], None]
     exits: int
     needs: Sequence[str]
+    revives: bool
 
 
 _drills: dict[str, Drill] = {}
 
 
 def drill(
-    row: int, *, broke: str, exits: int = 1, needs: Sequence[str] = EVERYTHING
+    row: int, *, broke: str, exits: int = 1, needs: Sequence[str] = EVERYTHING, revives: bool = False
 ) -> Callable[[Callable[[Scene], None]], Callable[[Scene], None]]:
     """Declare a drill of this row (0 is a control). `needs` names the processes that it wants to find up."""
 
@@ -45,7 +49,7 @@ def drill(
         if name in _drills:
             raise ValueError(f"two drills are called {name}")
         shows = " ".join((run.__doc__ or "").split())
-        _drills[name] = Drill(row, name, broke, shows, run, exits, needs)
+        _drills[name] = Drill(row, name, broke, shows, run, exits, needs, revives)
         return run
 
     return declare

@@ -41,6 +41,8 @@ def tell(one: Outcome, console: Console) -> None:
     console.print(f"{one.row:>3}  {one.name}: {verdict} in {one.took_s:.0f} s", highlight=False)
     for expected, seen in one.wrong:
         console.print(f"     expected  {expected}\n     seen      {seen}", markup=False, highlight=False)
+    for line in one.revived:
+        console.print(f"     {line}", highlight=False)
     if one.logs:
         console.print(f"     logs      {one.logs}", highlight=False)
 
