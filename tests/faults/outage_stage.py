@@ -4,11 +4,9 @@ import contextlib
 import os
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import dj_database_url
@@ -16,7 +14,7 @@ from django.core.management import call_command
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from robson.local import commands, logfiles, paths
+from robson.local import commands, logfiles, paths, postgres, redis
 from robson.local.commands import Service
 from robson.local.simulator import SimulatorProcess
 from safetynet.models import GuardedPosition
@@ -58,13 +56,14 @@ class Stage:
 @contextlib.contextmanager
 def opened() -> Iterator[Stage]:
     """In a folder of its own, with the database migrated. This process uses it too, until the end."""
-    home = paths.private_dir() / f"outages-{uuid.uuid4().hex[:8]}"
-    paths.make_home(home)
-    with _variables({"ROBSON_HOME": str(home)}), SimulatorProcess(name="simulator-outages") as simulator:
+    home = paths.data_dir() / "outages"
+    with _variables({"ROBSON_HOME": str(home)}):
+        # What an interrupted run has left.
+        _remove()
         try:
             database().start()
             broker().start()
-            with _connected_to(paths.local_database_url()):
+            with _connected_to(paths.local_database_url()), SimulatorProcess() as simulator:
                 call_command("migrate", interactive=False, verbosity=0)
                 _poll_every_second()
                 services = [*commands.trading_services(), *_waiting()]
@@ -72,7 +71,7 @@ def opened() -> Iterator[Stage]:
                 with contextlib.closing(programs):
                     yield Stage(simulator, programs)
         finally:
-            _remove(home)
+            _remove()
 
 
 class Scene:
@@ -238,9 +237,8 @@ def _size(name: str) -> int:
     return logfiles.size(name) if logfiles.path(name).exists() else 0
 
 
-def _remove(home: Path) -> None:
-    for server in (database(), broker()):
-        server.start()
-        server.kill()
-    for folder in (paths.postgres_dir(), paths.socket_dir(), home):
+def _remove() -> None:
+    postgres.stop()
+    redis.stop()
+    for folder in (paths.postgres_dir(), paths.socket_dir(), paths.data_dir()):
         shutil.rmtree(folder, ignore_errors=True)
