@@ -19,7 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     seed = options.seed if options.seed is not None else secrets.randbelow(10**6)
     plan = schedule.plan(seed, options.minutes)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Said for both: who starts it in the background may have had Ctrl-C ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     _say(f"seed {seed}: {len(plan.prints)} prices, {len(plan.deeds)} deeds, {len(plan.faults)} faults")
     name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-seed-{seed}"
     try:

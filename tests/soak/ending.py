@@ -15,6 +15,7 @@ from tests.soak.monitor import Lack, Monitor
 from tests.soak.owner import Owner
 from tests.soak.sight import Held
 from tests.soak.stage import Stage
+from tests.soak.stalls import Stalls
 from trading import operations
 from trading.domain.lifecycle import LIVE_INTENT_STATES
 from trading.domain.types import OrderSide, Side
@@ -33,6 +34,7 @@ class Ended(Protocol):
     owner: Owner
     breaking: Breaking
     monitor: Monitor
+    stalls: Stalls
     diary: Diary
 
     def tend(self) -> None: ...
@@ -54,9 +56,9 @@ def come_to_rest(soak: Ended) -> None:
 def _wait(
     soak: Ended, done: Callable[[], bool], what: str, *, every: Callable[[], None] | None = None
 ) -> None:
-    begun, again = time.time(), 0.0
+    begun, stalled, again = time.time(), soak.stalls.seconds, 0.0
     while not done():
-        if time.time() - begun > PATIENCE_S:
+        if time.time() - begun - (soak.stalls.seconds - stalled) > PATIENCE_S:
             soak.diary.note("soak", f"not within {PATIENCE_S:.0f} s: {what}")
             return
         if every is not None and time.time() > again:

@@ -24,7 +24,7 @@ class Lack(StrEnum):
 
 # What each kind of protection runs on. Only while one of these is away is the time of the outage added to
 # what is allowed: silent streams, slow answers, wrong clocks and lost orders get no allowance.
-EXCHANGE = frozenset({"postgres", "ban", "http_status"})
+EXCHANGE = frozenset({"machine", "postgres", "ban", "http_status"})
 POLL = EXCHANGE | {"worker-safetynet", "beat", "redis"}
 CORE = EXCHANGE | {"consumer"}
 # Who has asked for an exit by hand, or for a safety exit, has asked the exits' worker.

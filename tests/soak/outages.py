@@ -20,14 +20,17 @@ class Outage:
 
 
 class Outages:
-    """All of a run. Written by one thread, read by others."""
+    """All of a run. Written and read by several threads."""
 
     def __init__(self) -> None:
         self._all: list[Outage] = []
         self._lock = threading.Lock()
 
     def begin(self, name: str, what: str) -> Outage:
-        outage = Outage(name, what, time.time())
+        return self.add(name, what, time.time(), None)
+
+    def add(self, name: str, what: str, begin: float, end: float | None) -> Outage:
+        outage = Outage(name, what, begin, end)
         with self._lock:
             self._all.append(outage)
         return outage

@@ -22,6 +22,7 @@ from tests.soak.outages import Outages
 from tests.soak.owner import Owner
 from tests.soak.schedule import Schedule
 from tests.soak.stage import Say, Stage
+from tests.soak.stalls import Stalls
 from tests.soak.summary import Problem, Result
 from trading.models import Account
 
@@ -46,6 +47,7 @@ class Soak:
         self.breaking = Breaking(stage, self.outages, self.diary)
         self.oracle = Oracle(self.market.tape)
         self.monitor = Monitor(self.oracle.touched_at)
+        self.stalls = Stalls(self.outages)
         self._observer = Observer(Control(url), self.market.tape)
         self._watching = threading.Event()
         self._watch = threading.Thread(target=self._look_on, name="monitor", daemon=True)
@@ -54,8 +56,8 @@ class Soak:
     def run(self) -> Result:
         """Everything on the schedule, then the end of it. Ctrl-C leaves out what is left."""
         interrupted = False
-        self.market.start()
-        self._watch.start()
+        for thread in (self.market, self.stalls, self._watch):
+            thread.start()
         try:
             self._follow_schedule()
             self.say("everything works again from here on; what is left is closed")
@@ -67,6 +69,7 @@ class Soak:
             self._watching.set()
             self._watch.join()
             self.market.close()
+            self.stalls.close()
         return self._result(interrupted=interrupted)
 
     def tend(self) -> None:
@@ -135,6 +138,7 @@ class Soak:
             digest=self.schedule.digest,
             prices=self.market.tape.count,
             late_s=self.market.most_late_s,
+            stalled_s=self.stalls.seconds,
             interrupted=interrupted,
             figures=timeline.figures(orders),
             deeds=self.diary.counts["owner"],

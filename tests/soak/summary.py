@@ -28,6 +28,7 @@ class Result:
     digest: str
     prices: int = 0
     late_s: float = 0.0
+    stalled_s: float = 0.0
     interrupted: bool = False
     figures: Mapping[str, int] = field(default_factory=dict)
     deeds: Counter[str] = field(default_factory=Counter)
@@ -55,6 +56,8 @@ def told(result: Result) -> Iterable[str]:
     """The summary, line by line."""
     yield f"seed {result.seed}, {result.minutes:g} minutes, schedule {result.digest}"
     yield f"prices     {result.prices}, printed {result.late_s:.2f} s late at most"
+    if result.stalled_s:
+        yield f"machine    stood still for {result.stalled_s:.1f} s: run it again where less is going on"
     yield f"positions  {_counts(result.figures)}"
     yield f"owner      {_counts(result.deeds)}"
     yield f"faults     {_counts(result.faults)}"
@@ -110,6 +113,7 @@ def as_json(result: Result) -> Json:
         "held": result.held,
         "interrupted": result.interrupted,
         "prices": result.prices,
+        "stalled_s": round(result.stalled_s, 1),
         "positions": dict(result.figures),
         "owner": dict(result.deeds),
         "faults": dict(result.faults),

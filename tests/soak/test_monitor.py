@@ -81,6 +81,12 @@ def test_an_outage_adds_its_own_time_and_no_more() -> None:
     assert watched(sights, outages=(short,))[0].too_long
 
 
+def test_a_machine_that_stood_still_is_nobodys_fault() -> None:
+    sights = [(0.0, held(), NOBODY), (60.0, held(), GUARDED)]
+    stalled = Outage("the machine stood still", "machine", begin=10, end=40)
+    assert not watched(sights, outages=(stalled,))[0].too_long
+
+
 def test_two_outages_at_once_are_not_counted_twice() -> None:
     sights = [(0.0, held(), NOBODY), (45.0, held(), GUARDED)]
     both = (Outage("kill postgres", "postgres", 10, 20), Outage("stop redis", "redis", 15, 21))
