@@ -80,10 +80,9 @@ def test_entry_makes_the_position_known_to_the_last_column(world: World) -> None
     (order,) = world.orders("BUY")
     intent = position.intents.get()
     assert position.distance == position.entry_price - position.stop_price
-    assert (position.extreme_price, position.extreme_time_ms) == (
-        position.entry_price,
-        world.exchange.trades(SYMBOL)[-1].time_ms,
-    )
+    assert position.extreme_price == position.entry_price
+    # An order's answer tells when it was executed, not when each of its trades was.
+    assert 0 <= position.extreme_time_ms - world.exchange.trades(SYMBOL)[-1].time_ms < 1000
     assert position.binance_position_id == str(order["order_id"])
     assert position.opened_at is not None
     assert intent.settled_at == position.opened_at
