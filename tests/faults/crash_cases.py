@@ -1,7 +1,6 @@
 """The matrix from the test's side: positions to exit, the trouble beside, and the judgement at the end."""
 
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,11 +11,12 @@ from robson.local.simulator import Control
 from safetynet import guarding, services
 from safetynet.models import GuardedPosition
 from tests import factories
-from tests.faults import crash_judging
+from tests.faults import crash_judging, entered
 from tests.faults.crash_client import LEASE_S, RECV_WINDOW_MS, Lab
 from tests.faults.crash_judging import Ledger
 from tests.faults.crash_lab import Batch, Case, Outcome, point_of
 from tests.faults.crash_points import Who
+from tests.faults.entered import BOUGHT
 from tests.trading.world import PRICE, SYMBOL
 from trading import gateway
 from trading.domain.lifecycle import PositionState
@@ -26,8 +26,6 @@ from trading.models import Account
 TOUCHED_AT = {Side.LONG: Decimal(58_000), Side.SHORT: Decimal(62_000)}
 # Of the owner's, beside each long: without it the exchange itself would refuse a second sale.
 COLLATERAL = "1"
-# A buyer pays his fee in base currency.
-BOUGHT, HELD = "0.01", {Side.LONG: "0.00999", Side.SHORT: "0.01"}
 # What was left behind waits for its lease; then come look-ups, all of them in one process, on a busy machine.
 LONGEST_S = LEASE_S + 40.0
 SETTINGS = {
@@ -105,9 +103,11 @@ class Rehearsal:
         account = factories.account(name, api_key_env=key, api_secret_env=secret)
         os.environ |= environment_of(name)
         self.control.call("POST", "account", {"api_key": name, "secret": name})
-        self.control.trade(plan.side.entry_order, BOUGHT, symbol=SYMBOL, api_key=name)
-        opened = _guard if plan.who == "safety_net" else _position
-        return Cell(plan, name, account, opened(account, plan.side))
+        order = self.control.trade(plan.side.entry_order, BOUGHT, symbol=SYMBOL, api_key=name)
+        if plan.who == "safety_net":
+            return Cell(plan, name, account, _guard(account, plan.side))
+        position = entered.position(SYMBOL, plan.side, of=account, order_id=order["order_id"])
+        return Cell(plan, name, account, position.pk)
 
     def _spoil(self, cell: Cell) -> None:
         """The trouble of a cell, and the coins that a second sale could take."""
@@ -138,14 +138,6 @@ def environment_of(name: str) -> dict[str, str]:
     """The variables of an account's key and secret, in this order."""
     variable = name.upper().replace("-", "_")
     return {f"{variable}_KEY": name, f"{variable}_SECRET": name}
-
-
-def _position(account: Account, side: Side) -> int:
-    """Core's, as it is once its entry has been recorded."""
-    now_ms = int(time.time() * 1000)
-    return factories.core_position(
-        side=side, of=account, entry=PRICE, quantity=HELD[side], extreme_time_ms=now_ms
-    ).pk
 
 
 def _guard(account: Account, side: Side) -> int:

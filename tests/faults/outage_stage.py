@@ -21,8 +21,10 @@ from safetynet.models import GuardedPosition
 from tests import factories
 from tests.drills.programs import Programs
 from tests.drills.servers import Server, broker, database
-from tests.faults.crash_cases import BOUGHT, HELD, TOUCHED_AT
+from tests.faults import entered
+from tests.faults.crash_cases import TOUCHED_AT
 from tests.faults.crash_client import QUICK
+from tests.faults.entered import BOUGHT
 from tests.trading.world import PRICE
 from trading.domain.types import Side
 from trading.models import Account, Position
@@ -88,15 +90,8 @@ class Scene:
     def core(self, side: Side = Side.LONG) -> Position:
         """A position of Core's, Active."""
         self.control.price(CORE, PRICE)
-        self.control.trade(side.entry_order, BOUGHT, symbol=CORE, api_key=self.name)
-        return factories.core_position(
-            CORE,
-            side,
-            of=self.account,
-            entry=PRICE,
-            quantity=HELD[side],
-            extreme_time_ms=int(time.time() * 1000),
-        )
+        order = self.control.trade(side.entry_order, BOUGHT, symbol=CORE, api_key=self.name)
+        return entered.position(CORE, side, of=self.account, order_id=order["order_id"])
 
     def by_hand(self) -> None:
         """A long of the owner's."""
