@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 # More than one interval of the poll.
 GRACE = timedelta(seconds=30)
+# Between balances that were found to be no position and when, until that is settled.
+SINCE = " since "
 
 
 @dataclass
@@ -200,9 +202,20 @@ def _look(work: Work, situation: Situation) -> None:
 def _dismiss(work: Work, situation: Situation, found: Inspection, guard: GuardedPosition | None) -> None:
     """There is no position of the owner's: collateral, or too little to trade."""
     if not found.nothing:
-        work.dismissed[situation.slot.symbol] = situation.balances
+        symbol = situation.slot.symbol
+        before = work.turn.dismissed.get(symbol, "")
+        work.dismissed[symbol] = _dismissal(before, situation.balances, work.desk.clock())
     if guard is not None:
         _close(work, guard)
+
+
+def _dismissal(before: str, balances: str, now: datetime) -> str:
+    """What to remember. Trades may show later than balances: nothing is settled before a grace time."""
+    looked_at, _, since = before.partition(SINCE)
+    if looked_at != balances:
+        return f"{balances}{SINCE}{now.isoformat()}"
+    settled = not since or now - datetime.fromisoformat(since) >= GRACE
+    return balances if settled else before
 
 
 def _finding(situation: Situation, episode: Episode, price: Decimal, at: datetime) -> Finding:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -51,7 +51,8 @@ class Venue:
         self.trades += 1
         data = {"e": "trade", "s": "BTCUSDT", "p": str(self.trades), "T": self.trades, "t": self.trades}
         for socket in list(self.sockets):
-            await socket.send(json.dumps({"stream": STREAM, "data": data}))
+            with suppress(ConnectionClosed):
+                await socket.send(json.dumps({"stream": STREAM, "data": data}))
 
     async def announce_shutdown(self) -> None:
         await self.sockets[0].send(json.dumps({"stream": "!serverShutdown", "data": {"e": "serverShutdown"}}))

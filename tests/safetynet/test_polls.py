@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 
 from robson.celery import app
 from robson.local.simulator import SimulatorProcess
-from safetynet import lease
+from safetynet import lease, services
 from safetynet.models import GuardedPosition, PollState
 from safetynet.tasks import poll_all, rebuild_exclusions
 from tests import factories
@@ -125,14 +125,29 @@ def test_the_rules_of_many_new_symbols_are_asked_for_once(
     assert calls.count("trades") == 5
 
 
-def test_collateral_is_looked_into_once(poll: Poll, market: SimulatorProcess, calls: list[str]) -> None:
+def test_collateral_is_looked_into_until_a_late_trade_would_have_shown(
+    account: Account, desk: Desk, market: SimulatorProcess, calls: list[str]
+) -> None:
     deposit(market, "BTCUSDT", "BTC", "1")
-    poll()
-    calls.clear()
+    now = desk.clock()
+    looks = []
+    for seconds in (0, 5, 31, 52, 73):
+        calls.clear()
+        services.poll(account, replace(desk, clock=lambda at=now + timedelta(seconds=seconds): at))
+        looks.append("trades" in calls)
 
-    poll()
+    assert looks == [True, True, True, False, False]
 
-    assert "trades" not in calls
+
+def test_a_position_whose_trades_show_late_is_guarded_all_the_same(
+    account: Account, desk: Desk, market: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    with monkeypatch.context() as late:
+        late.setattr(BinanceMargin, "trades", lambda *_args, **_kwargs: [])
+        assert services.poll(account, desk).opened == 0
+
+    assert services.poll(account, desk).opened == 1
 
 
 def test_the_state_of_the_polls_is_kept(poll: Poll, market: SimulatorProcess) -> None:
