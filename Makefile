@@ -29,7 +29,7 @@ run: setup ## Keep the whole system up against the simulator
 	@$(BIN)/python manage.py runlocal
 
 test: setup ## Run all tests against real servers
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 lint: setup ## ruff, mypy --strict, import-linter, migrations, deploy checks
 	@$(BIN)/ruff check .
