@@ -7,7 +7,7 @@ MINUTES ?= 20
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint format bench drills soak requirements clean
+.PHONY: help setup demo run test lint format bench drills soak mutants explore requirements clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,9 @@ run: setup ## Keep the whole system up against the simulator
 
 test: setup ## Run all tests against real servers
 	@$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
+
+explore: setup ## The model of the order protocol with other examples than in make test (for as long as it takes)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal tests/model --hypothesis-profile=exploring $(ARGS)
 
 lint: setup ## ruff, mypy --strict, import-linter, migrations, deploy checks
 	@$(BIN)/ruff check .

@@ -5,9 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from hypothesis import settings
 
 from robson.local.simulator import SimulatorProcess
 from tests.live import LiveProcesses
+
+settings.register_profile("repeatable", derandomize=True, database=None)
+settings.register_profile("exploring", derandomize=False, print_blob=True)
+# The same examples in every run, so that what fails is what was changed; `make explore` looks for others.
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

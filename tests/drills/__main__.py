@@ -64,7 +64,8 @@ def _run(drills: "Sequence[Drill]", options: argparse.Namespace, console: Consol
             def tell(lanes: Sequence[running.Lane], outcome: "Outcome | None") -> None:
                 if outcome is not None:
                     report.tell(outcome, console)
-                status.update("; ".join(f"row {lane.drill.row}" for lane in lanes if lane.drill))
+                now = ", ".join(f"{lane.drill.row} {lane.drill.name}" for lane in lanes if lane.drill)
+                status.update(f"{len(drills)} drills; now {now}")
 
             found = running.run(drills, home, lanes=options.lanes, tell=tell)
     finally:
@@ -74,9 +75,9 @@ def _run(drills: "Sequence[Drill]", options: argparse.Namespace, console: Consol
     took_s, poll_s = time.monotonic() - clock, settings.POLL_INTERVAL_S
     report.show(found, away, console, heading=report.title(poll_s))
     report.save(options.json, found, away, began=began, took_s=took_s, poll_s=poll_s)
-    if options.readme and whole:
-        document.rewrite(found, away, at=began, poll_s=poll_s)
     failed = sum(not one.passed for one in found)
+    if options.readme and whole and not failed:
+        document.rewrite(found, away, at=began, poll_s=poll_s)
     console.print(f"{len(found) - failed} of {len(found)} drills passed in {took_s:.0f} s; {options.json}")
     return 1 if failed else 0
 
@@ -87,7 +88,9 @@ def _command_line() -> argparse.ArgumentParser:
     line.add_argument("--list", action="store_true", help="name the drills and what each shows")
     line.add_argument("--lanes", type=int, default=2, help="how many run at the same time, each on its own")
     line.add_argument("--json", type=Path, default=paths.data_dir() / "drills.json", metavar="FILE")
-    line.add_argument("--readme", action="store_true", help="put the table of a whole run into the README")
+    line.add_argument(
+        "--readme", action="store_true", help="put the table into the README, if all have passed"
+    )
     line.add_argument("--controls", action="store_true", help="also the drills that must fail")
     return line
 

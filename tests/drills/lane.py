@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Outcome:
     """What became of one drill. Times in s; `wrong` is (expected, seen), empty when it has passed.
 
-    `revived` is what the supervisor said of processes that ended by themselves.
+    `revived` is what the supervisor said of processes that ended by themselves; `stood_still_s` the longest
+    time in which the lane itself could not do anything: figures of a machine that stands still mean little.
     """
 
     row: int
@@ -37,6 +38,7 @@ class Outcome:
     revived: list[str] = field(default_factory=list)
     logs: str = ""
     took_s: float = 0.0
+    stood_still_s: float = 0.0
 
     @property
     def passed(self) -> bool:
@@ -74,11 +76,11 @@ def run(drill: "Drill", stage: "Stage", evidence: Path) -> Outcome:
     from tests.drills import judging, scene
 
     began = time.monotonic()
-    stage.restore()
     stage.programs.have(drill.needs)
     stage.programs.ended.clear()
     at = scene.begin(stage)
-    wrong = _play(drill, at)
+    wrong, still_s = _play(drill, at), round(stage.market.stood_still_s(), 1)
+    stage.restore()
     if not wrong:
         wrong = [
             (each.expected, each.seen) for each in judging.judge(at, exits=drill.exits, revives=drill.revives)
@@ -104,6 +106,7 @@ def run(drill: "Drill", stage: "Stage", evidence: Path) -> Outcome:
         revived=list(stage.programs.ended),
         logs=str(evidence) if wrong else "",
         took_s=round(time.monotonic() - began, 1),
+        stood_still_s=still_s,
     )
 
 
@@ -117,8 +120,6 @@ def _play(drill: "Drill", at: "Scene") -> list[tuple[str, str]]:
     except Exception as error:  # noqa: BLE001  # whatever it was, the drill has not passed, and others go on
         traceback.print_exc()
         return [("the drill runs to its end", f"{type(error).__name__}: {error}")]
-    finally:
-        at.stage.restore()
     return []
 
 

@@ -1,6 +1,7 @@
 """The simulator's prices, printed again and again: a market is never silent."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -19,6 +20,7 @@ class Market:
         self._exchange = Control(url)
         self._prices: dict[str, Decimal] = {}
         self._every_s = EVERY_S
+        self._longest_s = 0.0
         # A price that was replaced must not be printed after the one that replaced it.
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -34,11 +36,15 @@ class Market:
     def price(self, symbol: str) -> Decimal:
         return self._prices[symbol]
 
+    def stood_still_s(self) -> float:
+        """The longest time (s) without a print since `rest`: the machine was busy, or did not run."""
+        return self._longest_s
+
     def rest(self) -> None:
         """No symbol is traded any more."""
         with self._lock:
             self._prices.clear()
-            self._every_s = EVERY_S
+            self._every_s, self._longest_s = EVERY_S, 0.0
 
     @contextmanager
     def flood(self) -> Iterator[None]:
@@ -52,8 +58,11 @@ class Market:
         self._thread.join()
 
     def _go_on(self) -> None:
+        last = time.monotonic()
         while not self._closing.wait(self._every_s):
             with self._lock:
+                now = time.monotonic()
+                self._longest_s, last = max(self._longest_s, now - last), now
                 for symbol, price in self._prices.items():
                     try:
                         self._print(symbol, price)

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from tests.drills.lane import Outcome
 
+STANDSTILL_S = 1.0
 _HEADS = ("row", "drill", "what was broken", "unprotected", "allowed", "exits", "violations", "verdict")
 _NUMBERS = {"row", "unprotected", "exits", "violations"}
 
@@ -43,6 +44,8 @@ def tell(one: Outcome, console: Console) -> None:
         console.print(f"     expected  {expected}\n     seen      {seen}", markup=False, highlight=False)
     for line in one.revived:
         console.print(f"     {line}", highlight=False)
+    if one.stood_still_s > STANDSTILL_S:
+        console.print(f"     (this machine stood still for {one.stood_still_s} s meanwhile)", highlight=False)
     if one.logs:
         console.print(f"     logs      {one.logs}", highlight=False)
 

@@ -92,9 +92,7 @@ class Scene:
         guards = GuardedPosition.objects.select_related("slot__account").filter(
             slot__account=self.account, slot__symbol=symbol, state=GuardState.GUARDING
         )
-        guard = self.until(guards.first, f"a poll guards {symbol}")
-        self.between_polls()
-        return guard
+        return self.until(guards.first, f"a poll guards {symbol}")
 
     def by_hand(self, order_side: str, quantity: str, symbol: str) -> dict[str, Any]:
         """The owner trades in the app; `all` is the whole position."""
@@ -224,11 +222,6 @@ class Scene:
     def exits(self, symbol: str | None = None) -> list[dict[str, Any]]:
         """Robson's exit orders that the exchange has executed, at least in part."""
         return [order for order in self.orders(symbol) if _is_exit(order)]
-
-    def between_polls(self) -> None:
-        """Wait for a moment without one: whoever kills a poll leaves its turn taken for 30 s."""
-        states = PollState.objects.filter(account=self.account, polls__gt=0)
-        self.until(lambda: states.filter(lease_until__lte=gateway.utc_now()).exists(), "no poll is under way")
 
     def refusals(self) -> list[dict[str, Any]]:
         """The account's orders that the exchange has refused."""

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from robson.local import commands, logfiles, paths, postgres, redis
+from robson.local import children, commands, logfiles, paths, postgres, redis
 from robson.local.commands import Service
 from robson.local.simulator import SimulatorProcess
 from safetynet.models import GuardedPosition
@@ -235,5 +235,6 @@ def _size(name: str) -> int:
 def _remove() -> None:
     postgres.stop()
     redis.stop()
+    children.reap_servers()
     for folder in (paths.postgres_dir(), paths.socket_dir(), paths.data_dir()):
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,16 +1,12 @@
 """What all parts of the machine share."""
 
-from decimal import Decimal
-
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
-from safetynet.models import GuardedPosition
-from tests.model import acts
 from tests.model.ending import come_to_rest
 from tests.model.executors import Cut
 from tests.model.stage import Stage
+from tests.model.troubles import Trouble
 from tests.model.watcher import Watcher
-from trading.domain.lifecycle import GuardState, PositionState
 
 
 class Machine(RuleBasedStateMachine):
@@ -33,11 +29,12 @@ class Machine(RuleBasedStateMachine):
         if consumer is not None:
             self.world.run(consumer.work, cut, dead=dead)
 
-    def stops(self) -> list[Decimal]:
-        """Every stop in force, Core's first."""
-        core = [p.stop_price for p in acts.managed(self.world, PositionState.ACTIVE) if p.stop_price]
-        guards = GuardedPosition.objects.filter(slot__account=self.world.account, state=GuardState.GUARDING)
-        return [*core, *guards.values_list("stop_price", flat=True)]
+    def touch(self, index: int, trouble: Trouble | None) -> None:
+        """The market touches one of the stops in force; the order that follows may go wrong."""
+        if trouble is not None:
+            self.world.bridge.troubles.orders.append(trouble)
+        stops = self.watcher.stops
+        self.world.print_price(stops[index % len(stops)])
 
     @invariant()
     def nothing_is_broken(self) -> None:

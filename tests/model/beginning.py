@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 
 from safetynet.models import GuardedPosition, PollState
 from simulator.orders import Order
@@ -77,10 +77,11 @@ class Beginning:
     def copy_into(self, world: World) -> None:
         """The same in a fresh world, under its own account and with ids of its own."""
         ids: Ids = {}
-        for model, originals in self.rows.items():
-            copies = [_copy(row, ids, world) for row in originals]
-            model._default_manager.bulk_create(copies)
-            ids[model] = {row.pk: made.pk for row, made in zip(originals, copies, strict=True)}
+        with transaction.atomic():
+            for model, originals in self.rows.items():
+                copies = [_copy(row, ids, world) for row in originals]
+                model._default_manager.bulk_create(copies)
+                ids[model] = {row.pk: made.pk for row, made in zip(originals, copies, strict=True)}
         for order in self.orders:
             world.clock.ms = order.time_ms
             if order.by_hand:

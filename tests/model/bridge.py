@@ -92,19 +92,15 @@ class Bridge:
         return [tick for _, tick in parsing_market.aggregate_trades(body, symbol=symbol)]
 
     def margin_pairs(self, symbols: Collection[str] = ()) -> Mapping[str, MarginPair]:
-        executor = here()
-        if executor is not None and symbols:
-            executor.reading_lasts_until_ms = math.inf
+        if symbols:
+            _reading_lasts(math.inf)
         return parsing.margin_pairs(self._ask("margin_pairs", lambda: {"assets": self._pairs(symbols)}))
 
     def read_beside(self, symbol: str) -> MarginPair:
         """One pair, asked for by another thread of whoever runs here. Raises ExchangeError."""
         if self.troubles.next_question_fails():
             raise no_answer("margin_pairs")
-        executor = here()
-        if executor is not None:
-            lasts_ms = EARLY_READ_LASTS // timedelta(milliseconds=1)
-            executor.reading_lasts_until_ms = self.now_ms() + lasts_ms
+        _reading_lasts(self.now_ms() + EARLY_READ_LASTS // timedelta(milliseconds=1))
         return parsing.margin_pairs({"assets": self._pairs([symbol])})[symbol]
 
     def _pairs(self, symbols: Collection[str]) -> list[dict[str, Any]]:
@@ -114,11 +110,11 @@ class Bridge:
 
     def send_market_order(self, order: MarketOrder) -> OrderReport:
         gateway.refuse_in_transaction("send_market_order")
+        # Its quantity is decided: whatever it was decided by counts until it is sent.
+        _reading_lasts(math.inf)
         reached(Point.ASKS)
         self._clock.ms += 1
-        executor = here()
-        if executor is not None:
-            executor.reading_lasts_until_ms = NEVER_READ
+        _reading_lasts(NEVER_READ)
         trouble = self.troubles.next_order()
         placed = self._attempt(order, trouble)
         reached(Point.ANSWERED)
@@ -240,6 +236,13 @@ class Bridge:
             raise _classified(error, method) from error
         reached(Point.ANSWERED)
         return body
+
+
+def _reading_lasts(until_ms: float) -> None:
+    """Whoever runs here knows what is held, and may send an order by it until then."""
+    executor = here()
+    if executor is not None:
+        executor.reading_lasts_until_ms = until_ms
 
 
 def _classified(error: errors.BinanceError, method: str) -> Exception:

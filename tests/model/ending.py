@@ -13,12 +13,14 @@ from tests.model.watcher import Watcher
 from tests.model.world import SYMBOL, World
 from trading import gateway, reconciliation, tasks
 from trading.domain.lifecycle import LIVE_GUARD_STATES, GuardState, PositionState
-from trading.domain.trailing import is_touched
+from trading.domain.trailing import is_touched, on_price, trailing_from_entry
 from trading.domain.types import Side
-from trading.models import OrderAttempt, Position
+from trading.models import Fill, OrderAttempt, Position
 
 # Longer than every lease, fence, grace time and delay of a retry.
 ROUND_S = 35
+# Sooner than any fence.
+SOON_S = 1
 MOST_ROUNDS = 8
 ENDED = {PositionState.ARMED, PositionState.ACTIVE, PositionState.CLOSED, PositionState.CANCELLED}
 
@@ -34,28 +36,44 @@ def come_to_rest(world: World, watcher: Watcher) -> None:
         world.simulator.cancel(KEY, SYMBOL, order.order_id)
     if world.consumer is None:
         world.consumer = Consumer(world.account)
-    _rounds(world, watcher)
+    if world.bridge.flights:
+        world.wait(SOON_S)
+        _round(world)
+    _until_all_is_well(world, watcher)
     sleepers = [executor for executor in world.executors if executor.asleep]
     for executor in sleepers:
         world.wake(executor)
         watcher.look()
     if sleepers:
-        _rounds(world, watcher)
+        _until_all_is_well(world, watcher)
 
 
-def _rounds(world: World, watcher: Watcher) -> None:
-    for last in range(MOST_ROUNDS):
+def _until_all_is_well(world: World, watcher: Watcher) -> None:
+    for rounds_left in reversed(range(MOST_ROUNDS)):
+        if _is_well(world, watcher):
+            break
         world.wait(ROUND_S)
         _round(world)
         watcher.look()
-        try:
+        if not rounds_left:
             check_end(world, watcher)
-        except AssertionError:
-            if last == MOST_ROUNDS - 1:
-                raise
-        else:
-            if not world.broker.messages:
-                return
+    if world.broker.messages:
+        # Whatever is delivered when all is done does nothing.
+        world.wait(ROUND_S)
+        _deliver(world)
+        watcher.look()
+        assert not watcher.live_intents
+
+
+def _is_well(world: World, watcher: Watcher) -> bool:
+    """Nothing is on its way, and nothing is left to do."""
+    if world.bridge.flights:
+        return False
+    try:
+        check_end(world, watcher)
+    except AssertionError:
+        return False
+    return True
 
 
 def _round(world: World) -> None:
@@ -93,6 +111,8 @@ def check_end(world: World, watcher: Watcher) -> None:
     protected: list[Position | GuardedPosition] = [*active, *guards]
     for held in protected:
         assert not _is_due(held, world.price) or _is_exempt(held, world), f"{held} goes on at {world.price}"
+    for position in active:
+        assert not _was_touched(position, world), f"{position} goes on although its stop was touched"
     _check_protection(world, active, guards)
     _check_fills(world)
 
@@ -103,6 +123,20 @@ def _is_due(held: Position | GuardedPosition, price: Decimal) -> bool:
     if isinstance(held, GuardedPosition) and (held.touched_price or held.state != GuardState.GUARDING):
         return True
     return is_touched(held.slot.position_side, held.stop_price, price)
+
+
+def _was_touched(position: Position, world: World) -> bool:
+    """Whether any price since the entry has touched the stop, as it stood then."""
+    entry = Fill.objects.filter(attempt__intent__position=position).latest("traded_at")
+    since_ms = round(entry.traded_at.timestamp() * 1000)
+    assert position.distance is not None
+    assert position.entry_price is not None
+    side = position.slot.position_side
+    stop = trailing_from_entry(side, position.distance, position.entry_price, since_ms)
+    for printed in world.simulator.board.trades(SYMBOL):
+        if printed.time_ms > since_ms:
+            stop = on_price(stop, printed.price, printed.time_ms).next
+    return stop.fired
 
 
 def _is_exempt(held: Position | GuardedPosition, world: World) -> bool:

@@ -1,5 +1,6 @@
 """Rules: the owner's own hands, time, and everything that breaks outside of Robson."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from hypothesis import strategies as st
@@ -8,16 +9,39 @@ from hypothesis.stateful import precondition, rule
 from safetynet import services as safety
 from safetynet.models import Exemption
 from tests.model.base import Machine
-from tests.model.troubles import Mishap, Trouble
-from tests.model.world import SYMBOL
+from tests.model.world import SYMBOL, World
 from trading.domain.types import Side
 from trading.models import Slot
 
 QUANTITIES = st.sampled_from(["0.01", "0.00757", "0.002", "0.03", "0.0001", "all"])
 WAITS = st.sampled_from([0.3, 1, 4, 14, 21, 45, 4_000])
-TROUBLES = st.builds(
-    Trouble, st.sampled_from(Mishap), st.sampled_from([200, 2_500, 3_500]), st.sampled_from([0, 900, 9_000])
-)
+
+
+def leaves_an_order(world: World, _side: Side) -> None:
+    """A limit order far away locks coins."""
+    if world.may_trade_by_hand():
+        world.rest("SELL", "0.004", world.price * 2)
+
+
+def brings_collateral(world: World, _side: Side) -> None:
+    """Coins that no trade explains. Into a short they would repay a part of it, which no trade tells."""
+    if world.bridge.held(SYMBOL) >= 0 and world.may_trade_by_hand() and not world.core_owns_something():
+        world.deposit_base("0.005")
+
+
+def exempts(world: World, side: Side) -> None:
+    """The Safety Net is to leave one side alone for a while."""
+    slot, now = Slot.of(world.account, SYMBOL, side), world.clock.now()
+    safety.exempt(slot=slot, until=now + timedelta(seconds=40), reason="model", by="owner", at=now)
+
+
+def ends_exemptions(world: World, _side: Side) -> None:
+    for exemption in Exemption.objects.filter(slot__account=world.account):
+        safety.end_exemption(exemption=exemption, by="owner", at=world.clock.now())
+
+
+Deed = Callable[[World, Side], None]
+DEEDS: list[Deed] = [leaves_an_order, brings_collateral, exempts, ends_exemptions]
 
 
 class OwnerRules(Machine):
@@ -28,23 +52,9 @@ class OwnerRules(Machine):
     def owner_trades(self, side: str, quantity: str) -> None:
         self.world.by_hand(side, quantity)
 
-    @precondition(lambda machine: machine.world.may_trade_by_hand())
-    @rule(deposits=st.booleans())
-    def owner_ties_up_coins(self, deposits: bool) -> None:
-        if not deposits:
-            self.world.rest("SELL", "0.004", self.world.price * 2)
-        elif self.world.bridge.held(SYMBOL) >= 0 and not self.world.core_owns_something():
-            self.world.deposit_base("0.005")
-
-    @rule(side=st.sampled_from(Side), ends=st.booleans())
-    def owner_exempts(self, side: Side, ends: bool) -> None:
-        slot, now = Slot.of(self.world.account, SYMBOL, side), self.world.clock.now()
-        if not ends:
-            until = now + timedelta(seconds=40)
-            safety.exempt(slot=slot, until=until, reason="model", by="owner", at=now)
-            return
-        for exemption in Exemption.objects.filter(slot=slot):
-            safety.end_exemption(exemption=exemption, by="owner", at=now)
+    @rule(deed=st.sampled_from(DEEDS), side=st.sampled_from(Side))
+    def owner_does_something_else(self, deed: Deed, side: Side) -> None:
+        deed(self.world, side)
 
 
 class TroubleRules(Machine):
@@ -53,10 +63,6 @@ class TroubleRules(Machine):
     @rule(seconds=WAITS)
     def time_passes(self, seconds: float) -> None:
         self.world.wait(seconds)
-
-    @rule(trouble=TROUBLES)
-    def next_order_goes_wrong(self, trouble: Trouble) -> None:
-        self.world.bridge.troubles.orders.append(trouble)
 
     @rule(silent=st.integers(0, 3), lag_ms=st.sampled_from([0, 1_000, 9_000]), late=st.booleans())
     def exchange_is_slow(self, silent: int, lag_ms: int, late: bool) -> None:

@@ -1,6 +1,7 @@
 """The event log against the rows: events must be a walk through the tables that ends at the row."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -19,13 +20,14 @@ from trading.domain.lifecycle import (
 
 
 class Row(NamedTuple):
-    """A position, an intent or a guard. `flag`: an intent is an exit, the others have a stop."""
+    """A position, an intent or a guard. `stop` in quote currency."""
 
     table: str
     row_id: int
     state: str
     slot_id: int
-    flag: bool
+    stop: Decimal | None
+    is_exit: bool
 
 
 BIRTHS: Mapping[EventKind, StrEnum] = {
@@ -52,13 +54,13 @@ SELECT e.id, e.kind, e.position_id, e.intent_id, e.guard_id
  WHERE s.account_id = %s AND e.id > %s ORDER BY e.id
 """
 ROWS = """
-SELECT 'position', p.id, p.state, p.slot_id, p.stop_price IS NOT NULL
+SELECT 'position', p.id, p.state, p.slot_id, p.stop_price, FALSE
   FROM trading_position p JOIN trading_slot s ON s.id = p.slot_id WHERE s.account_id = %(account)s
 UNION ALL
-SELECT 'intent', i.id, i.state, i.slot_id, i.purpose = 'exit'
+SELECT 'intent', i.id, i.state, i.slot_id, NULL, i.purpose = 'exit'
   FROM trading_orderintent i JOIN trading_slot s ON s.id = i.slot_id WHERE s.account_id = %(account)s
 UNION ALL
-SELECT 'guard', g.id, g.state, g.slot_id, g.stop_price IS NOT NULL
+SELECT 'guard', g.id, g.state, g.slot_id, g.stop_price, FALSE
   FROM safetynet_guardedposition g JOIN trading_slot s ON s.id = g.slot_id WHERE s.account_id = %(account)s
 """
 

@@ -7,12 +7,16 @@ from tests.model import acts
 from tests.model.base import Machine
 from tests.model.consumer import Consumer
 from tests.model.executors import Cut, Fate
+from tests.model.troubles import Mishap, Trouble
 from trading import tasks
 from trading.domain.lifecycle import PositionState
 from trading.domain.types import Side
 
 SIDES = st.sampled_from(Side)
 MOVES = st.sampled_from([-300, -100, 100, 300])
+TROUBLES = st.builds(
+    Trouble, st.sampled_from(Mishap), st.sampled_from([200, 2_500, 3_500]), st.sampled_from([0, 900, 9_000])
+)
 CUTS = st.none() | st.builds(Cut, st.integers(1, 14), st.sampled_from(Fate))
 
 
@@ -28,17 +32,17 @@ class CoreRules(Machine):
         self.world.print_price(self.world.price * (10_000 + basis_points) / 10_000)
         self.consumer_works(cut)
 
-    @rule(index=st.integers(0, 2), cut=CUTS)
-    def stop_is_touched(self, index: int, cut: Cut | None) -> None:
-        stops = self.stops()
-        if stops:
-            self.world.print_price(stops[index % len(stops)])
-            self.consumer_works(cut)
+    @precondition(lambda machine: machine.watcher.stops)
+    @rule(index=st.integers(0, 2), cut=CUTS, trouble=st.none() | TROUBLES)
+    def consumer_sees_a_touch(self, index: int, cut: Cut | None, trouble: Trouble | None) -> None:
+        self.touch(index, trouble)
+        self.consumer_works(cut)
 
     @rule(back_at_once=st.booleans())
     def consumer_dies(self, back_at_once: bool) -> None:
         self.world.consumer = Consumer(self.world.account) if back_at_once else None
 
+    @precondition(lambda machine: machine.watcher.stops)
     @rule(index=st.integers(0, 2), cut=CUTS, panics=st.booleans())
     def operator_closes(self, index: int, cut: Cut | None, panics: bool) -> None:
         active = acts.managed(self.world, PositionState.ACTIVE)
@@ -51,6 +55,12 @@ class CoreRules(Machine):
 
 class RecoveryRules(Machine):
     """The poll, the workers, the sweep, the reconciliation, and executors that were asleep."""
+
+    @precondition(lambda machine: machine.watcher.stops)
+    @rule(index=st.integers(0, 2), cut=CUTS, trouble=st.none() | TROUBLES)
+    def poll_sees_a_touch(self, index: int, cut: Cut | None, trouble: Trouble | None) -> None:
+        self.touch(index, trouble)
+        self.safety_net_polls(cut)
 
     @rule(cut=CUTS)
     def safety_net_polls(self, cut: Cut | None) -> None:

@@ -1,10 +1,13 @@
 """What must hold after every step."""
 
+from decimal import Decimal
+
 from tests.model.ownership import Ownership
 from tests.model.replay import Replay, Row
 from tests.model.world import World
-from trading.domain.lifecycle import LIVE_GUARD_STATES, LIVE_INTENT_STATES, PositionState
+from trading.domain.lifecycle import LIVE_GUARD_STATES, LIVE_INTENT_STATES, GuardState, PositionState
 
+IN_FORCE = {PositionState.ACTIVE, GuardState.GUARDING}
 NEED_A_STOP = {PositionState.ACTIVE, PositionState.EXITING, *LIVE_GUARD_STATES}
 
 
@@ -32,10 +35,15 @@ class Watcher:
         """As of the last look."""
         return [row for row in self.replay.rows if row.table == "intent" and row.state in LIVE_INTENT_STATES]
 
+    @property
+    def stops(self) -> list[Decimal]:
+        """Every stop in force, as of the last look."""
+        return [row.stop for row in self.replay.rows if row.stop and row.state in IN_FORCE]
+
     def _one_live_exit_per_slot(self) -> None:
-        slots = [row.slot_id for row in self.live_intents if row.flag]
+        slots = [row.slot_id for row in self.live_intents if row.is_exit]
         assert len(slots) == len(set(slots)), f"two live exits in one slot, of {slots}"
 
     def _stops_are_there(self) -> None:
         for row in self.replay.rows:
-            assert row.table == "intent" or row.flag or row.state not in NEED_A_STOP, f"{row} has no stop"
+            assert row.stop or row.table == "intent" or row.state not in NEED_A_STOP, f"{row} has no stop"

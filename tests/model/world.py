@@ -85,9 +85,9 @@ class World:
 
         The document says so: both orders count then, whatever Robson does.
         """
-        if self.bridge.flights or any(
-            executor.reading_lasts_until_ms >= self.clock.ms for executor in self.executors
-        ):
+        if self.bridge.flights:
+            return False
+        if any(executor.reading_lasts_until_ms >= self.clock.ms for executor in self.executors):
             return False
         return not (self.collateral and self.core_owns_something())
 
