@@ -13,7 +13,7 @@ from trading import execution, gateway, journal, queries, readahead
 from trading.domain.lifecycle import OWNED_STATES, GuardState
 from trading.domain.rounding import to_wire
 from trading.domain.types import Venue
-from trading.execution import Claimed, Desk, OrderIntent, Owner, Provided, Purpose, Step, Terms
+from trading.execution import Claimed, Desk, OrderIntent, Owner, Part, Provided, Purpose, Step, Terms
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +90,14 @@ def settle(intent: OrderIntent, base_asset: str, at: datetime) -> None:
         closed_at=at,
     )
     log.warning("Safety Net: %s closed at %s (%s)", guard.slot, price and to_wire(price), reason)
+
+
+def part(intent: OrderIntent, _base_asset: str) -> Part | None:
+    """What was guarded when the trades were last read. None for a guard that no trade has explained."""
+    guard = GuardedPosition.objects.select_related("slot").filter(pk=intent.guard_id or 0).first()
+    if guard is None or not guard.last_trade_id:
+        return None
+    return Part(guard.quantity, guard.last_trade_id, queries.slot_order_ids(guard.slot))
 
 
 def _claim(guard: GuardedPosition, desk: Desk) -> Claimed | None:

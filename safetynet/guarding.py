@@ -8,8 +8,9 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from safetynet.models import GuardedPosition
+from safetynet.models import ONE_LIVE_GUARD, GuardedPosition
 from trading import execution, journal, queries
+from trading.constraints import refused_by
 from trading.domain.episodes import Episode
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import GuardState
@@ -42,7 +43,7 @@ class Finding:
 def open_guard(account: Account, key: SlotKey, finding: Finding) -> GuardedPosition | None:
     """Start guarding. None if, under the slot's lock, the slot turns out to be Core's after all, or guarded.
 
-    A position whose entry the trades do not tell is protected from the present price.
+    A position whose entry the trades do not tell is protected from the present price. Raises DatabaseError.
     """
     try:
         with transaction.atomic():
@@ -53,7 +54,9 @@ def open_guard(account: Account, key: SlotKey, finding: Finding) -> GuardedPosit
                 return None
             guard = GuardedPosition.objects.create(**_opened(slot, finding))
             _announce(EventKind.GUARD_OPENED, guard, finding)
-    except IntegrityError:
+    except IntegrityError as error:
+        if refused_by(error) != ONE_LIVE_GUARD:
+            raise
         log.warning("Safety Net: %s is guarded already", key)
         return None
     if guard.entry_is_provisional:

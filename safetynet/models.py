@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from trading.domain.lifecycle import LIVE_GUARD_STATES, GuardState
 
+ONE_LIVE_GUARD = "one_live_guard_per_slot"
+
 
 class GuardedPosition(models.Model):
     """One episode of a manually opened position. Prices in quote currency, quantity in base."""
@@ -48,7 +50,7 @@ class GuardedPosition(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["slot"], condition=Q(state__in=LIVE_GUARD_STATES), name="one_live_guard_per_slot"
+                fields=["slot"], condition=Q(state__in=LIVE_GUARD_STATES), name=ONE_LIVE_GUARD
             ),
             models.CheckConstraint(condition=Q(state__in=list(GuardState)), name="guard_state_is_known"),
             models.CheckConstraint(

@@ -2,7 +2,7 @@
 
 from safetynet.acting import PollReport
 from safetynet.exemptions import ExemptionRefused, end_exemption, exempt
-from safetynet.exits import exit_guard, settle
+from safetynet.exits import exit_guard, part, settle
 from safetynet.ownership import OwnershipAnswer, is_core_managed
 from safetynet.poll import poll
 from safetynet.status import Status, status
@@ -25,5 +25,6 @@ __all__ = [
 
 
 def register_settlement() -> None:
-    """Safety exits are settled here."""
+    """Safety exits are settled here, and here it is known what each of them is about."""
     execution.register_settlement(Owner.SAFETY_NET, settle)
+    execution.register_part(Owner.SAFETY_NET, part)

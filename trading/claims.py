@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NoReturn
 
-import psycopg
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from trading import journal
+from trading.constraints import refused_by
 from trading.domain.client_ids import client_order_id
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import LIVE_INTENT_STATES, IntentState, check_transition
@@ -119,8 +119,7 @@ def _insert(intent: OrderIntent) -> None:
 
 def busy_or_raise(error: IntegrityError, intent: OrderIntent) -> NoReturn:
     """Raises SlotBusy if the database refused the intent for a live one of the same purpose, else `error`."""
-    refused_by = error.__cause__.diag.constraint_name if isinstance(error.__cause__, psycopg.Error) else None
-    if refused_by == ONE_LIVE[Purpose(intent.purpose)]:
+    if refused_by(error) == ONE_LIVE[Purpose(intent.purpose)]:
         raise SlotBusy(f"{intent.slot}: an {intent.purpose} is already under way") from error
     raise error
 

@@ -1,6 +1,6 @@
 """What the exchange tells about an order whose answer was lost."""
 
-from trading import fills
+from trading import fills, queries
 from trading.domain.exits import resend_is_harmless as _harmless
 from trading.domain.types import OrderReport
 from trading.exchange.errors import OutcomeUnknown
@@ -51,7 +51,7 @@ def _strangers(attempt: OrderAttempt, exchange: Exchange) -> list[str]:
     """Ids of orders that nobody here knows, on the same side, traded since the attempt was signed."""
     intent = attempt.intent
     since_ms = attempt.timestamp_ms - CLOCK_AHEAD_MS
-    known = fills.known_order_ids(intent.slot)
+    known = queries.slot_order_ids(intent.slot)
     traded = {
         trade.order_id
         for trade in exchange.trades(intent.slot.symbol)

@@ -38,6 +38,7 @@ from trading.exchange.calls import whole_budget
 from trading.exchange.errors import ExchangeError, OutcomeUnknown, Refused
 from trading.models import Account, OrderAttempt, OrderIntent, Slot
 from trading.models.intent import Owner, Purpose
+from trading.parts import Part, register_part
 from trading.planning import EarlyRead
 from trading.reactions import CLOCK_SKEW
 from trading.recording import register_settlement
@@ -49,6 +50,7 @@ __all__ = [
     "OrderAttempt",
     "OrderIntent",
     "Owner",
+    "Part",
     "Provided",
     "Purpose",
     "Slot",
@@ -63,6 +65,7 @@ __all__ = [
     "execute",
     "hold",
     "lock_slot",
+    "register_part",
     "register_settlement",
     "reserve",
     "run_attempt",

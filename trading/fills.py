@@ -9,7 +9,7 @@ from django.db.models import Sum
 from trading.domain.types import OrderReport, OrderSide, OwnTrade
 from trading.exchange.errors import OutcomeUnknown
 from trading.exchange.port import Exchange
-from trading.models import Fill, OrderAttempt, OrderIntent, Slot
+from trading.models import Fill, OrderAttempt, OrderIntent
 
 ZERO = Decimal(0)
 
@@ -74,14 +74,6 @@ def last_time_ms(intent: OrderIntent) -> int:
 def commission_in(intent: OrderIntent, asset: str) -> Decimal:
     paid = Fill.objects.filter(attempt__intent=intent, commission_asset=asset).aggregate(Sum("commission"))
     return paid["commission__sum"] or ZERO
-
-
-def known_order_ids(slot: Slot) -> frozenset[str]:
-    """Exchange ids of every order in this account and symbol that Robson has recorded, on either side."""
-    attempts = OrderAttempt.objects.filter(
-        intent__slot__account_id=slot.account_id, intent__slot__symbol=slot.symbol
-    )
-    return frozenset(attempts.exclude(order_id="").values_list("order_id", flat=True))
 
 
 def _fills(intent: OrderIntent) -> list[Fill]:

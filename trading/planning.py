@@ -1,20 +1,24 @@
 """What an exit has left to trade: by its owner's part, the recorded fills and the exchange's balances."""
 
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
 
-from trading import fills, queries
+from trading import fills, parts, queries
 from trading.domain.exits import ExitPlan, Verdict, plan_exit
+from trading.domain.reconcile import are_its_own
 from trading.domain.types import MarginPair, OrderReport, OrderSide, Side, Venue
 from trading.exchange.calls import whole_budget
 from trading.exchange.errors import BadAnswer, ExchangeError
 from trading.exchange.port import Exchange
 from trading.models import OrderIntent, Slot
 from trading.models.intent import Owner
+
+log = logging.getLogger(__name__)
 
 ZERO = Decimal(0)
 
@@ -54,19 +58,22 @@ def plan(
     exchange: Exchange,
     read_pair: PairReader | None = None,
     *,
-    just_closed: Decimal = ZERO,
+    executed: OrderReport | None = None,
     alone: bool = False,
 ) -> ExitPlan:
-    """The next order of an exit; `just_closed` (base) is executed and not recorded. Raises ExchangeError."""
+    """The next order of an exit; `executed` is one of it that is not recorded yet. Raises ExchangeError."""
     symbol = intent.slot.symbol
     rules = exchange.symbol_rules(symbol)
     pair = read_pair() if read_pair else pair_of(exchange, symbol)
     # Before the second attempt nothing can be recorded yet: the first one does not wait for the answer.
     closed = fills.closed_quantity(intent, rules.base_asset) if intent.attempts_made > 1 else ZERO
-    closed += just_closed
+    closed += fills.base_moved(executed, rules.base_asset) if executed else ZERO
     remaining = intent.quantity - closed
     if intent.owner == Owner.SAFETY_NET and not alone:
         remaining = _beside_core(remaining, intent.slot, pair)
+    if not are_its_own(intent.slot.position_side, remaining, pair, rules):
+        own = _by_trades(intent, exchange, rules.base_asset, executed)
+        remaining = remaining if own is None else min(remaining, own - closed)
     return plan_exit(
         intent.slot.position_side,
         remaining,
@@ -92,7 +99,7 @@ def left_after(intent: OrderIntent, exchange: Exchange, report: OrderReport) -> 
     if intent.order_side == OrderSide.SELL and left < rules.lot_step:
         return ExitPlan(Verdict.FLAT, left=left)
     try:
-        return plan(intent, exchange, just_closed=just_closed)
+        return plan(intent, exchange, executed=report)
     except ExchangeError:
         return ExitPlan(Verdict.SEND, left=left)
 
@@ -106,6 +113,25 @@ def _beside_core(remaining: Decimal, slot: Slot, pair: MarginPair) -> Decimal:
     held = pair.base.net if side is Side.LONG else -pair.base.net
     beside: Decimal = held - core.quantity
     return min(remaining, max(ZERO, beside))
+
+
+def _by_trades(
+    intent: OrderIntent, exchange: Exchange, base_asset: str, executed: OrderReport | None
+) -> Decimal | None:
+    """What sales by hand have left of the exit's part (base), None if that cannot be told now.
+
+    A stop comes first: it does not wait for an answer that matters only where the owner has coins beside it.
+    """
+    part = parts.part_of(intent, base_asset)
+    if part is None:
+        return None
+    if executed:
+        part = replace(part, ours={*part.ours, executed.order_id})
+    try:
+        return parts.left(part, intent.slot.symbol, base_asset, exchange)
+    except ExchangeError as error:
+        log.warning("%s: going by the balances, since the trades cannot be read: %s", intent, error)
+        return None
 
 
 def _price(intent: OrderIntent, exchange: Exchange) -> Decimal:

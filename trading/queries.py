@@ -95,6 +95,14 @@ def position_order_ids(position_id: int) -> frozenset[str]:
     return frozenset(sent.values_list("order_id", flat=True))
 
 
+def slot_order_ids(slot: Slot) -> frozenset[str]:
+    """Exchange ids of every order in this account and symbol that Robson has recorded, on either side."""
+    attempts = OrderAttempt.objects.filter(
+        intent__slot__account_id=slot.account_id, intent__slot__symbol=slot.symbol
+    )
+    return frozenset(attempts.exclude(order_id="").values_list("order_id", flat=True))
+
+
 def live_exit(slot: Slot) -> OrderIntent | None:
     """The exit under way in this slot, whoever asked for it."""
     return OrderIntent.objects.filter(slot=slot, purpose=Purpose.EXIT, state__in=LIVE_INTENT_STATES).first()

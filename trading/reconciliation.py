@@ -7,22 +7,21 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from trading import bus, facts, fills, journal, queries
+from trading import bus, facts, journal, parts, queries
 from trading.domain.episodes import is_dust
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import PositionState
 from trading.domain.reconcile import (
     Closing,
+    are_its_own,
     closed_by_others,
     missing_from,
     missing_quantity,
-    sold_by_others,
 )
-from trading.domain.rounding import market_step, people
-from trading.domain.types import MarginPair, OwnTrade, Side, SymbolRules
+from trading.domain.rounding import people
+from trading.domain.types import MarginPair, OwnTrade, SymbolRules
 from trading.execution import Desk
 from trading.models import Account, Fill, Position
-from trading.models.intent import Purpose
 
 log = logging.getLogger(__name__)
 
@@ -61,31 +60,26 @@ def _compare(position: Position, pair: MarginPair, desk: Desk) -> None:
 
 
 def _missing(position: Position, pair: MarginPair, rules: SymbolRules, desk: Desk) -> Decimal:
-    """By the balances; where the owner has coins beside the position, by the trades since its entry.
+    """By the balances, and where a long's are not just its own, by the trades since its entry as well.
 
-    His coins hide that he has sold the position, and its exit would sell them in its place.
+    The owner's coins hide that he has sold the position, or how much of it.
     """
-    side = position.slot.position_side
-    missing = missing_quantity(side, position.quantity, pair, rules)
-    if missing or side is Side.SHORT or pair.base.total - position.quantity < market_step(rules):
+    slot = position.slot
+    missing = missing_quantity(slot.position_side, position.quantity, pair, rules)
+    if are_its_own(slot.position_side, position.quantity, pair, rules):
         return missing
-    entries = position.intents.filter(purpose=Purpose.ENTRY)
-    bought = sum((fills.closed_quantity(entry, rules.base_asset) for entry in entries), Decimal(0))
-    ours = queries.position_order_ids(position.pk)
-    left = bought - sold_by_others(_trades_since_entry(position, desk), ours, rules.base_asset)
-    return missing_from(max(left, Decimal(0)), position.quantity, rules)
-
-
-def _trades_since_entry(position: Position, desk: Desk) -> Sequence[OwnTrade]:
-    last_own = Fill.objects.filter(attempt__intent__position=position).order_by("-trade_id").first()
-    return desk.exchange.trades(position.slot.symbol, from_id=last_own.trade_id + 1 if last_own else None)
+    part = parts.core_part(position, rules.base_asset)
+    if part is None:
+        return missing
+    left = parts.left(part, slot.symbol, rules.base_asset, desk.exchange)
+    return max(missing, missing_from(left, position.quantity, rules))
 
 
 def _explain(position: Position, missing: Decimal, desk: Desk) -> None:
     """The second look found it missing too: what do the trades since the entry say?"""
     symbol = position.slot.symbol
     trades = _trades_since_entry(position, desk)
-    closing = closed_by_others(trades, position.slot.position_side, fills.known_order_ids(position.slot))
+    closing = closed_by_others(trades, position.slot.position_side, queries.slot_order_ids(position.slot))
     rules = desk.exchange.symbol_rules(symbol)
     if closing is None or closing.quantity + rules.lot_step < missing:
         log.critical("%s: %s are missing at the exchange and no trade tells why", position, people(missing))
@@ -95,6 +89,11 @@ def _explain(position: Position, missing: Decimal, desk: Desk) -> None:
         _close(position, closing, desk)
     else:
         _reduce(position, left, closing, desk)
+
+
+def _trades_since_entry(position: Position, desk: Desk) -> Sequence[OwnTrade]:
+    last_own = Fill.objects.filter(attempt__intent__position=position).order_by("-trade_id").first()
+    return desk.exchange.trades(position.slot.symbol, from_id=last_own.trade_id + 1 if last_own else None)
 
 
 def _close(position: Position, closing: Closing, desk: Desk) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from django.db import IntegrityError, transaction
 
-from trading import bus, execution, facts, fills, journal, services
+from trading import bus, execution, facts, fills, journal, parts, services
 from trading.domain.lifecycle import PositionState
 from trading.domain.rounding import people
 from trading.domain.stops import StopKind, StopPolicy, stop_distance
@@ -15,6 +15,7 @@ from trading.domain.trailing import TrailingStop, stop_for
 from trading.domain.types import Side
 from trading.models import OrderIntent, Position
 from trading.models.intent import Owner, Purpose
+from trading.parts import Part
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +24,9 @@ ZERO = Decimal(0)
 
 def register_settlement() -> None:
     """Intents of Core, and of the operator on Core's positions, are settled here."""
-    execution.register_settlement(Owner.CORE, settle)
-    execution.register_settlement(Owner.OPERATOR, settle)
+    for owner in (Owner.CORE, Owner.OPERATOR):
+        execution.register_settlement(owner, settle)
+        execution.register_part(owner, _part)
 
 
 def settle(intent: OrderIntent, base_asset: str, at: datetime) -> None:
@@ -36,6 +38,10 @@ def settle(intent: OrderIntent, base_asset: str, at: datetime) -> None:
         _settle_entry(position, intent, base_asset, at)
     else:
         _settle_exit(position, intent, base_asset, at)
+
+
+def _part(intent: OrderIntent, base_asset: str) -> Part | None:
+    return parts.core_part(intent.position, base_asset) if intent.position else None
 
 
 def _settle_entry(position: Position, intent: OrderIntent, base_asset: str, at: datetime) -> None:

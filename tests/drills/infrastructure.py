@@ -226,8 +226,18 @@ def prices_are_no_events_and_old_events_are_pruned(scene: Scene) -> None:
 
 
 def _waited(scene: Scene, seconds: float) -> None:
-    """No attempt follows a refusal before its time."""
-    attempts = list(OrderAttempt.objects.filter(intent__slot__account=scene.account, intent__purpose="exit"))
+    """No attempt follows a refusal of the exchange's before its time.
+
+    One that was held back on this side cost no call: every connection keeps the time that it was told.
+    """
+    attempts = list(
+        OrderAttempt.objects.filter(intent__slot__account=scene.account, intent__purpose="exit").order_by(
+            "id"
+        )
+    )
+    scene.expect("a first refusal", attempts[0].error_code != 0, True)
     for before, after in pairwise(attempts):
+        if not before.error_code:
+            continue
         gap = (after.created_at - before.created_at).total_seconds()
         scene.expect(f"attempt {after.number} waits", gap >= seconds, True)

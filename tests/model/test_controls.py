@@ -1,7 +1,6 @@
 """Controls: with one protection taken out, the machine finds what that protection is for."""
 
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from trading import execution, fills, planning
 from trading.domain.exits import ExitPlan, Verdict
 from trading.domain.lifecycle import GuardState
 from trading.domain.rounding import floor_market_quantity
-from trading.domain.types import Side
+from trading.domain.types import OrderReport, Side
 from trading.exchange.port import Exchange
 from trading.models import OrderIntent
 
@@ -138,10 +137,11 @@ def test_without_reading_what_is_held_more_is_bought_than_owed(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def plan(
-        intent: OrderIntent, exchange: Exchange, *_: Any, just_closed: Decimal = Decimal(0), **__: Any
+        intent: OrderIntent, exchange: Exchange, *_: Any, executed: OrderReport | None = None, **__: Any
     ) -> ExitPlan:
         rules = exchange.symbol_rules(intent.slot.symbol)
-        left = intent.quantity - fills.closed_quantity(intent, rules.base_asset) - just_closed
+        left = intent.quantity - fills.closed_quantity(intent, rules.base_asset)
+        left -= fills.base_moved(executed, rules.base_asset) if executed else 0
         quantity = floor_market_quantity(left, rules)
         return ExitPlan(Verdict.SEND, quantity, left) if quantity > 0 else ExitPlan(Verdict.FLAT)
 

@@ -342,3 +342,21 @@ def test_a_lost_answer_is_looked_up_and_sold_once(
 def _execute(desk: Desk) -> bool:
     execution.execute(OrderIntent.objects.get().pk, desk)
     return OrderIntent.objects.get().state == IntentState.DONE
+
+
+def test_coins_beside_a_long_are_not_sold_for_what_the_owner_has_sold(
+    touched: GuardedPosition, desk: Desk, market: SimulatorProcess
+) -> None:
+    """Between the poll and the exit; his coins hide it from the balances."""
+    market.control.call(
+        "POST",
+        "account",
+        {"api_key": "demo-key", "secret": "demo-secret", "balances": {"BTCUSDT": {"BTC": "0.51"}}},
+    )
+    market.control.trade("SELL", "0.004", symbol="BTCUSDT")
+
+    services.exit_guard(touched.pk, desk)
+
+    (order,) = our_orders(market)
+    assert Decimal(order["executed"]) == Decimal("0.00599")
+    assert violations(market) == []

@@ -35,7 +35,7 @@ def spent(world: World) -> Iterator[World]:
 def test_poll_waits_once_its_share_is_spent_and_an_exit_does_not(spent: World) -> None:
     position = spent.enter()
     report = poll(spent.account, spent.desk)
-    assert "waits for the request budget" in report.failures[0]
+    assert "the request budget is spent" in report.failures[0]
     intent = services.exit_now(position=position, reason="test", desk=spent.desk)
     assert intent is not None
     assert (intent.state, intent.attempts_made) == ("done", 1)

@@ -153,6 +153,8 @@ class Acting:
 def _not_recorded(position: Position, error: Exception) -> None:
     if isinstance(error, DatabaseError):
         log.critical("%s: the database is away, trying again: %s", position, error)
+    elif isinstance(error, ExchangeError):
+        log.critical("%s: not possible now, trying again: %s", position, error)
     else:
         log.critical("%s: an error nobody expected, trying again", position, exc_info=error)
 

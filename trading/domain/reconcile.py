@@ -28,6 +28,11 @@ def missing_quantity(side: Side, owned: Decimal, pair: MarginPair, rules: Symbol
     return missing_from(held, owned, rules)
 
 
+def are_its_own(side: Side, owned: Decimal, pair: MarginPair, rules: SymbolRules) -> bool:
+    """Whether the balances alone tell whose they are: a debt is never collateral; coins may be."""
+    return side is Side.SHORT or abs(pair.base.total - owned) < market_step(rules)
+
+
 def missing_from(held: Decimal, owned: Decimal, rules: SymbolRules) -> Decimal:
     """How much of `owned` (base) is more than `held`. Less than a lot is none."""
     missing = owned - held

@@ -109,9 +109,13 @@ class Caller:
 
         Raises `RetryLater` unasked when QUERY_SHARE of the budget is spent, or all of it for `whole_budget`.
         """
-        wait_s = self._budget.wait_s(PATHS[name], self.now_ms(), _share.get())
+        now = self.now_ms()
+        wait_s = self._budget.wait_s(PATHS[name], now, _share.get())
         if wait_s > 0:
-            raise RetryLater(f"{name} waits for the request budget of the next minute", after_s=wait_s)
+            why = (
+                "the exchange wants no calls" if self._budget.is_quiet(now) else "the request budget is spent"
+            )
+            raise RetryLater(f"{name} not asked: {why} for another {wait_s:.1f} s", after_s=wait_s)
         return self.with_right_clock(name, send, **params)
 
     def with_right_clock(self, name: str, send: Callable[..., Any], **params: Any) -> Any:

@@ -45,9 +45,13 @@ class Budget:
         """The budget after being told to stay away until then."""
         return replace(self, quiet_until_ms=max(self.quiet_until_ms, until_ms))
 
+    def is_quiet(self, now_ms: int) -> bool:
+        """Whether the exchange has asked for silence, beyond any budget."""
+        return now_ms < self.quiet_until_ms
+
     def wait_s(self, path: str, now_ms: int, share: float) -> float:
         """Seconds that a query of `path` should wait so that `1 - share` of the budget is left for exits."""
-        if now_ms < self.quiet_until_ms:
+        if self.is_quiet(now_ms):
             return (self.quiet_until_ms - now_ms) / 1000
         usages = (self.usages.get(_key(name, path)) for name in _LIMITS if _counts(name, path))
         waits = [
