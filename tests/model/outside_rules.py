@@ -25,7 +25,7 @@ def leaves_an_order(world: World, _side: Side) -> None:
 
 def brings_collateral(world: World, _side: Side) -> None:
     """Coins that no trade explains. Into a short they would repay a part of it, which no trade tells."""
-    if world.bridge.held(SYMBOL) >= 0 and world.may_trade_by_hand() and not world.core_owns_something():
+    if world.bridge.held(SYMBOL) >= 0 and world.may_trade_by_hand():
         world.deposit_base("0.005")
 
 
