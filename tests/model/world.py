@@ -21,10 +21,9 @@ from tests.model.clock import LogicalClock
 from tests.model.consumer import Consumer
 from tests.model.executors import Cut, Executor, Fate, Killed, Work
 from trading import tasks
-from trading.domain.lifecycle import OWNED_STATES
 from trading.domain.types import MarginPair, Tick
 from trading.exchange.errors import ExchangeError
-from trading.models import Account, Heartbeat, Position
+from trading.models import Account, Heartbeat
 from trading.planning import pair_of
 from trading.watchdog import CONSUMER
 
@@ -85,14 +84,8 @@ class World:
 
         The document says so: both orders count then, whatever Robson does.
         """
-        if self.bridge.flights:
-            return False
-        if any(executor.reading_lasts_until_ms >= self.clock.ms for executor in self.executors):
-            return False
-        return True
-
-    def core_owns_something(self) -> bool:
-        return Position.objects.filter(slot__account=self.account, state__in=OWNED_STATES).exists()
+        about_to_send = any(executor.reading_lasts_until_ms >= self.clock.ms for executor in self.executors)
+        return not self.bridge.flights and not about_to_send
 
     def by_hand(self, side: str, quantity: str, **more: str) -> None:
         """The owner trades in the app. What the exchange refuses is none of Robson's business."""
