@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import Error as DatabaseError
+
 from safetynet import exits, guarding, inspecting, lease, metrics, observing
 from safetynet.domain import (
     Close,
@@ -82,12 +85,16 @@ class Work:
 def act(work: Work, situation: Situation, decision: Decision) -> None:
     """Do what was decided about a slot. What goes wrong with one position does not stop the others.
 
-    Raises LeaseLost when another poll has taken over, and DatabaseError.
+    Raises LeaseLost when another poll has taken over, DatabaseError, and SoftTimeLimitExceeded.
     """
     try:
         _act(work, situation, decision)
-    except (ExchangeError, ValueError) as error:
-        log.exception("Safety Net: %s stays as it was", _name(situation.slot))
+    except (DatabaseError, lease.LeaseLost, SoftTimeLimitExceeded):
+        raise
+    except Exception as error:
+        expected = isinstance(error, ExchangeError | ValueError)
+        why = "" if expected else ": an error nobody expected"
+        log.exception("Safety Net: %s stays as it was%s", _name(situation.slot), why)
         work.report.failures.append(f"{_name(situation.slot)}: {type(error).__name__}: {error}")
         guard = work.guards.get(situation.slot)
         if isinstance(decision, Look) and guard is not None:
@@ -116,7 +123,8 @@ def _act(work: Work, situation: Situation, decision: Decision) -> None:
         case Look():
             _look(work, situation)
         case Release(_, position_id):
-            guard = work.guards[situation.slot]
+            # What follows in this slot is about what is beside Core's part, which nobody guards yet.
+            guard = work.guards.pop(situation.slot)
             work.report.released += guarding.release(guard, position_id, work.desk.clock())
         case Close():
             _close(work, work.guards[situation.slot])

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 Judged = tuple[Situation, Decision]
 Companion = Callable[[Account, Desk], None]
 _companions: list[Companion] = []
+_EXPECTED = (ExchangeError, DatabaseError, lease.LeaseLost)
 
 
 def accompany(companion: Companion) -> None:
@@ -55,8 +56,10 @@ def _attempt(account: Account, desk: Desk, turn: Lease, report: PollReport) -> d
     """What is to be remembered as no position; None when the poll did not get far enough to tell."""
     try:
         return _run(account, desk, turn, report)
-    except (ExchangeError, DatabaseError, lease.LeaseLost) as error:
-        log.exception("Safety Net: the poll of %s failed", account)
+    except Exception as error:
+        # Whatever it was, the turn must end: nobody else polls before.
+        why = "" if isinstance(error, _EXPECTED) else ": an error nobody expected"
+        log.exception("Safety Net: the poll of %s failed%s", account, why)
         report.failures.append(_text(error))
         return None
 

@@ -1,11 +1,12 @@
 """The owner buys more by hand where Core is already: his part is guarded, Core's is not touched."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from robson.local.simulator import SimulatorProcess
-from safetynet import services
+from safetynet import inspecting, observing, services
 from safetynet.models import GuardedPosition
 from tests import factories
 from tests.safetynet.support import Poll, approximately, eventually, live_guard, our_orders, violations
@@ -153,3 +154,68 @@ def _settled(guard_id: int, desk: Desk) -> bool:
     execution.execute(intent.pk, desk)
     intent.refresh_from_db()
     return intent.state == IntentState.DONE
+
+
+def core_takes_over(quantity: str) -> Position:
+    """Core owns so much of what the owner's guard stands for: its entry came between two polls."""
+    return factories.core_position("BTCUSDT", Side.LONG, quantity=Decimal(quantity), distance="5000")
+
+
+def test_a_guard_of_before_is_released_and_what_is_beside_cores_part_is_guarded_anew(
+    market: SimulatorProcess, poll: Poll
+) -> None:
+    market.control.trade("BUY", "0.03", symbol="BTCUSDT")
+    poll()
+    before = live_guard()
+    core = core_takes_over("0.01")
+
+    report = poll()
+
+    before.refresh_from_db()
+    anew = live_guard()
+    assert (before.state, report.released, report.failures) == (GuardState.RELEASED, 1, [])
+    assert (anew.beside_position_id, approximately(anew.quantity, "0.01997")) == (core.pk, True)
+
+
+def test_a_release_with_too_little_beside_it_leaves_the_other_positions_their_poll(
+    market: SimulatorProcess, poll: Poll
+) -> None:
+    market.control.trade("BUY", "0.03", symbol="BTCUSDT")
+    poll()
+    before = live_guard()
+    core_takes_over("0.02996")
+    market.control.trade("SELL", "1", symbol="ETHUSDT")
+
+    report = poll()
+
+    before.refresh_from_db()
+    assert (before.state, report.failures) == (GuardState.RELEASED, [])
+    assert live_guard().slot.symbol == "ETHUSDT"
+
+
+def test_an_error_that_nobody_expected_in_one_slot_ends_neither_the_poll_nor_its_turn(
+    market: SimulatorProcess, poll: Poll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market.control.trade("BUY", "0.03", symbol="BTCUSDT")
+    market.control.trade("SELL", "1", symbol="ETHUSDT")
+    really = inspecting.inspect
+
+    def surprised(account: Any, sight: Any, situation: Any, *more: Any) -> Any:
+        if situation.slot.symbol == "BTCUSDT":
+            raise RuntimeError("a surprise")
+        return really(account, sight, situation, *more)
+
+    monkeypatch.setattr(inspecting, "inspect", surprised)
+    (failure,) = poll().failures
+    assert "a surprise" in failure
+    assert live_guard().slot.symbol == "ETHUSDT"
+    monkeypatch.setattr(inspecting, "inspect", really)
+    assert poll().opened == 1
+
+
+def test_an_error_that_nobody_expected_ends_the_turn(poll: Poll, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(observing, "situations", lambda *_: 1 / 0)
+        (failure,) = poll().failures
+    assert "division" in failure
+    assert poll().ran
