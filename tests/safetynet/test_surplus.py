@@ -183,7 +183,8 @@ def test_a_release_with_too_little_beside_it_leaves_the_other_positions_their_po
     market.control.trade("BUY", "0.03", symbol="BTCUSDT")
     poll()
     before = live_guard()
-    core_takes_over("0.02996")
+    market.control.trade("SELL", "0.02", symbol="BTCUSDT")
+    core_takes_over("0.00995")
     market.control.trade("SELL", "1", symbol="ETHUSDT")
 
     report = poll()
