@@ -15,6 +15,7 @@ from trading.domain.lifecycle import IllegalTransition, PositionState
 from trading.domain.trailing import on_price
 from trading.domain.types import MarketOrder, OrderReport, Side
 from trading.models import Account, Event, OrderIntent, Position
+from trading.models.intent import Owner
 from trading.services import Progress
 
 ACTIVE = PositionState.ACTIVE
@@ -169,8 +170,23 @@ def test_panic_pauses_disarms_and_claims_an_exit_for_every_active_position(world
         exiting.pk: "exiting",
         strangers.pk: "active",
     }
+    armed.refresh_from_db()
+    assert (armed.note, armed.closed_at) == ("panic", factories.NOON)
     assert world.settle(intent).state == "done"
     assert services.panic(account=world.account, reason="again", at=factories.NOON) == []
+
+
+def test_panic_counts_no_exit_for_a_slot_in_which_one_is_live_already(world: World) -> None:
+    position = world.enter()
+    factories.intent(position.slot, owner=Owner.SAFETY_NET, quantity="0.001")
+    assert services.panic(account=world.account, reason="panic", at=factories.NOON) == []
+
+
+def test_panic_leaves_entries_of_other_accounts_alone(world: World) -> None:
+    other = factories.core_position("SOLUSDT", state=PositionState.ENTERING, of=factories.account("other"))
+    services.panic(account=world.account, reason="panic", at=factories.NOON)
+    other.refresh_from_db()
+    assert other.exit_reason == ""
 
 
 def enter_while(world: World, happens: Callable[[], object]) -> Position:
