@@ -77,6 +77,7 @@ def run(drill: "Drill", stage: "Stage", evidence: Path) -> Outcome:
 
     began = time.monotonic()
     stage.programs.have(drill.needs)
+    stage.settle()
     stage.programs.ended.clear()
     at = scene.begin(stage)
     wrong, still_s = _play(drill, at), round(stage.market.stood_still_s(), 1)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.drills.servers import Server, broker, database
 # A fresh account for each drill: their keys must be in the processes' environment from the start.
 MOST_DRILLS = 60
 RECONCILE_S = 5
+SETTLES_WITHIN_S, PING_S = 30.0, 1.0
 _SETTINGS = "tests.drills.settings"
 _OWNERS = ("DATABASE_URL", "REDIS_URL", "ROBSON_LIVE", "ROBSON_DEBUG", "PROMETHEUS_MULTIPROC_DIR")
 
@@ -46,6 +48,18 @@ class Stage:
         self.exchange.clear_faults()
         self.market.rest()
 
+    def settle(self) -> None:
+        """Wait until every worker has found the broker again, or has died over its loss and is up once more.
+
+        Raises TimeoutError.
+        """
+        workers = [name for name in self.programs.up() if name.startswith("worker")]
+        deadline = time.monotonic() + SETTLES_WITHIN_S
+        while _answering(most=len(workers)) < len(workers):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not every worker of {workers} answers")
+            self.programs.tend()
+
 
 @contextlib.contextmanager
 def opened(home: Path) -> Iterator[Stage]:
@@ -69,6 +83,14 @@ def opened(home: Path) -> Iterator[Stage]:
             programs.close()
             # A server that a drill left hanging could not be stopped.
             database().start()
+
+
+def _answering(most: int) -> int:
+    """How many workers answer, over a connection that no drill has broken."""
+    from robson.celery import app
+
+    with app.connection_for_write() as fresh:
+        return len(app.control.ping(timeout=PING_S, limit=most, connection=fresh) or [])
 
 
 def key_variables(number: int) -> tuple[str, str]:
