@@ -5,6 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 from django.db import connections
 from pytest_django.fixtures import Settings
 
@@ -281,3 +282,18 @@ def test_in_production_such_a_call_is_logged_and_made(
     finally:
         logging.getLogger("trading").removeHandler(caplog.handler)
     assert "exchange call price inside a database transaction" in caplog.text
+
+
+def test_nobody_else_takes_an_exit_while_its_first_order_is_on_its_way(world: World) -> None:
+    position = world.enter()
+    taken: list[object] = []
+
+    def send(order: MarketOrder) -> OrderReport:
+        intent = OrderIntent.objects.get(position=position, purpose="exit")
+        soon, late = world.later(1), world.later(settings.INTENT_LEASE_S + 1)
+        taken.append(execution.take(intent.pk, soon))
+        assert execution.due_intents(late.clock()) == [intent.pk]
+        return world.exchange.send_market_order(order)
+
+    services.exit_now(position=position, reason="stop", desk=interpose(world, send_market_order=send))
+    assert taken == [None]
