@@ -68,6 +68,8 @@ def plan(
     # Before the second attempt nothing can be recorded yet: the first one does not wait for the answer.
     closed = fills.closed_quantity(intent, rules.base_asset) if intent.attempts_made > 1 else ZERO
     closed += fills.base_moved(executed, rules.base_asset) if executed else ZERO
+    # Before the trades are asked for: should the exchange want no more calls then, the order needs none.
+    price = _price(intent, exchange)
     remaining = intent.quantity - closed
     if intent.owner == Owner.SAFETY_NET and not alone:
         remaining = _beside_core(remaining, intent.slot, pair)
@@ -79,7 +81,7 @@ def plan(
         remaining,
         pair,
         rules,
-        price=_price(intent, exchange),
+        price=price,
         fee_rate=settings.FEE_RATE,
         # A safety exit may stand beside Core's part, which must not be taken for its interest.
         whole=intent.quantity if closed and intent.owner != Owner.SAFETY_NET else ZERO,

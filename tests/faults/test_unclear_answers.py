@@ -182,13 +182,16 @@ def test_filled_with_nothing_executed_is_a_contradiction_that_the_trades_decide(
 def test_trouble_while_reading_the_fills_never_counts_as_an_order_not_executed(
     world: World, trouble: dict[str, Any]
 ) -> None:
-    """With collateral in the pair a second order would sell it: the trades must be asked again instead."""
+    """With collateral in the pair a second order would sell it: the trades must be asked again instead.
+
+    They are asked for the first time before the order, to see whether the owner has sold by hand.
+    """
     position = world.enter()
     world.give_base("1")
     intent = world.request_exit(position)
     body = says_filled(world, intent)
     world.control.fault("http_status", status=200, after=True, body=body, count=1, **ORDER)
-    world.control.fault(path="margin/myTrades", count=1, **trouble)
+    world.control.fault(path="margin/myTrades", count=2, **trouble)
     execution.execute(intent.pk, world.desk)
     assert fresh(intent).state == "unknown"
     assert len(world.orders("SELL")) == 1
