@@ -137,17 +137,23 @@ def an_exclusion_set_that_was_lost_is_rebuilt_and_nobody_relied_on_it(scene: Sce
     scene.closed(position)
 
 
+SKEW_S = 10
+
+
 @drill(24, broke="clocks 10 s apart, in both directions", exits=2)
 def a_wrong_clock_is_set_once_and_the_order_signed_again(scene: Scene) -> None:
     """-1021 on every signed call: each connection measures the difference, and carries on."""
     position, guard = scene.core(), scene.guarded()
-    scene.stage.exchange.fault("clock_skew_ms", ms=10_000)
+    scene.stage.exchange.fault("clock_skew_ms", ms=SKEW_S * 1_000)
     scene.pierce(position)
     scene.allow(POLL_S + 3, "one poll, 3 s to exit")
     scene.closed(position)
     scene.stage.exchange.clear_faults()
+    cleared = time.monotonic()
     scene.pierce(guard)
     scene.closed(guard)
+    # No exchange's clock goes back, but this one's just has: its prices of then are later than those to come.
+    scene.until(lambda: time.monotonic() - cleared > SKEW_S, "the time is past that of every price")
     retried = Event.objects.filter(slot__account=scene.account, kind="intent.retried")
     refused = list(retried.values_list("intent", "source"))
     scene.expect("there were refusals", bool(refused), True)
