@@ -133,7 +133,7 @@ def test_order_that_arrives_after_its_sender_died_is_found_or_refused(
     ("without", "side", "killed", "trouble"),
     [
         # A short that is bought back already has no debt left that a second order would pay.
-        ("the look-up", Side.LONG, "answer on its way", ""),
+        ("the look-ups", Side.LONG, "answer on its way", ""),
         ("the time", Side.LONG, "order left", "order very late"),
         ("the time", Side.SHORT, "order left", "order very late"),
     ],

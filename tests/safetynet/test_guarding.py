@@ -5,9 +5,10 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import IntegrityError
 
 from robson.local.simulator import SimulatorProcess
-from safetynet import services
+from safetynet import guarding, services
 from safetynet.models import GuardedPosition, PollState
 from tests import factories
 from tests.safetynet.support import (
@@ -19,7 +20,9 @@ from tests.safetynet.support import (
     our_orders,
     owe_without_a_trade,
 )
+from trading.domain.episodes import Episode
 from trading.domain.lifecycle import GuardState
+from trading.domain.types import Side
 from trading.execution import Desk
 from trading.models import Account, Event
 
@@ -96,6 +99,7 @@ def test_a_position_closed_by_hand_ends_its_guard_with_evidence(poll: Poll, mark
     assert (guard.state, guard.end_reason, report.closed) == (GuardState.CLOSED, "closed by hand", 1)
     assert guard.exit_price is not None
     assert approximately(guard.exit_price, "61000")
+    assert guard.closed_at is not None
     assert our_orders(market) == []
 
 
@@ -238,3 +242,81 @@ def test_a_position_older_than_a_day_has_its_real_entry(poll: Poll, market: Simu
     poll()
 
     assert approximately(live_guard().entry_price, "61000")
+
+
+def test_a_touch_outlasts_a_change_that_leaves_the_stop_where_it_was(
+    poll: Poll, market: SimulatorProcess
+) -> None:
+    """Sold in part between the touch and the exit, at a price that has come back: what is left still goes."""
+    market.control.trade("BUY", "0.02", symbol="BTCUSDT")
+    poll()
+    market.control.price("BTCUSDT", "58000")
+    poll()
+    market.control.price("BTCUSDT", "60000")
+    market.control.trade("SELL", "0.01", symbol="BTCUSDT")
+
+    poll()
+
+    (order,) = our_orders(market)
+    assert Decimal(order["executed"]) == Decimal("0.00998")
+
+
+def test_a_touch_of_another_stop_is_forgotten_with_it(poll: Poll, market: SimulatorProcess) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    poll()
+    market.control.price("BTCUSDT", "58790")
+    poll()
+    market.control.price("BTCUSDT", "59500")
+    market.control.trade("BUY", "0.03", symbol="BTCUSDT")
+
+    report = poll()
+
+    assert (report.exits_requested, live_guard().touched_price) == ([], None)
+
+
+def test_bought_and_sold_again_moves_the_stop_and_says_so_although_the_size_is_the_same(
+    poll: Poll, market: SimulatorProcess
+) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    poll()
+    before = live_guard()
+    market.control.price("BTCUSDT", "62000")
+    market.control.trade("BUY", "0.01001", symbol="BTCUSDT")
+    market.control.trade("SELL", "0.01", symbol="BTCUSDT")
+
+    poll()
+
+    assert live_guard().stop_price > before.stop_price
+    assert kinds() == ["guard.opened", "guard.recomputed"]
+
+
+def opened_again(guard: GuardedPosition, quantity: str = "0.01") -> GuardedPosition | None:
+    """Guard the same slot once more, from a finding of its own."""
+    episode = Episode(
+        side=Side.LONG,
+        quantity=Decimal(quantity),
+        entry_price=Decimal(60_000),
+        provisional=False,
+        collateral=Decimal(0),
+        opened_ms=None,
+        first_trade_id=1,
+        last_trade_id=1,
+    )
+    finding = guarding.Finding(episode, Decimal(60_000), "", None, factories.NOON)
+    return guarding.open_guard(guard.slot.account, guard.slot.key, finding)
+
+
+def test_a_slot_that_is_guarded_is_not_guarded_twice(poll: Poll, market: SimulatorProcess) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    poll()
+    assert opened_again(live_guard()) is None
+    assert kinds() == ["guard.opened"]
+
+
+def test_what_else_the_database_refuses_is_not_called_guarded(poll: Poll, market: SimulatorProcess) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    poll()
+    guard = live_guard()
+    GuardedPosition.objects.update(state=GuardState.CLOSED)
+    with pytest.raises(IntegrityError, match="guarding_implies_a_stop"):
+        opened_again(guard, quantity="0")
