@@ -12,7 +12,7 @@ def take_out(protection: str) -> None:
 
 
 def _the_look_ups() -> None:
-    """Whoever finds an order that was left behind takes it for lost and sends the next, whatever trades say."""
+    """Whoever finds an order left behind takes it for lost, and sends the next, whatever trades tell."""
     from trading import recording
 
     def blind(attempt: Any, desk: Any) -> None:
