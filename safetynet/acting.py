@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from celery.exceptions import SoftTimeLimitExceeded
+from django.db import DataError, IntegrityError
 from django.db import Error as DatabaseError
 
 from safetynet import exits, guarding, inspecting, lease, metrics, observing
@@ -38,6 +39,9 @@ log = logging.getLogger(__name__)
 
 # More than one interval of the poll.
 GRACE = timedelta(seconds=30)
+_ENDS_THE_POLL = (DatabaseError, lease.LeaseLost, SoftTimeLimitExceeded)
+# The database answers, and refuses what would be written about one position.
+_ONE_ROW = (IntegrityError, DataError)
 # Between balances that were found to be no position and when, until that is settled.
 SINCE = " since "
 
@@ -85,15 +89,15 @@ class Work:
 def act(work: Work, situation: Situation, decision: Decision) -> None:
     """Do what was decided about a slot. What goes wrong with one position does not stop the others.
 
-    Raises LeaseLost when another poll has taken over, DatabaseError, and SoftTimeLimitExceeded.
+    Raises LeaseLost when another poll has taken over, SoftTimeLimitExceeded, and DatabaseError unless it is
+    about this position's row alone.
     """
     try:
         _act(work, situation, decision)
-    except (DatabaseError, lease.LeaseLost, SoftTimeLimitExceeded):
-        raise
     except Exception as error:
-        expected = isinstance(error, ExchangeError | ValueError)
-        why = "" if expected else ": an error nobody expected"
+        if isinstance(error, _ENDS_THE_POLL) and not isinstance(error, _ONE_ROW):
+            raise
+        why = "" if isinstance(error, ExchangeError | ValueError) else ": an error nobody expected"
         log.exception("Safety Net: %s stays as it was%s", _name(situation.slot), why)
         work.report.failures.append(f"{_name(situation.slot)}: {type(error).__name__}: {error}")
         guard = work.guards.get(situation.slot)

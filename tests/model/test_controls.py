@@ -48,12 +48,15 @@ def played(stage: Stage, beginning: Beginning, steps: Steps) -> str:
     return ""
 
 
+def _cut(steps: CutSteps, cut: Cut) -> Steps:
+    return lambda machine: steps(machine, cut)
+
+
 def played_at_every_point(stage: Stage, play: Play, steps: CutSteps) -> Iterator[str]:
     """The same with somebody asleep at each point in turn."""
     beginning = Beginning.of(stage, play)
     for nth in POINTS:
-        cut = Cut(nth, Fate.SLEEPS)
-        yield played(stage, beginning, lambda machine, cut=cut: steps(machine, cut))  # type: ignore[misc]
+        yield played(stage, beginning, _cut(steps, Cut(nth, Fate.SLEEPS)))
 
 
 def consumer_exits(machine: Protocol) -> None:

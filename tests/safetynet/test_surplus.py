@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from robson.local.simulator import SimulatorProcess
-from safetynet import inspecting, observing, services
+from safetynet import guarding, inspecting, observing, services
 from safetynet.models import GuardedPosition
 from tests import factories
 from tests.safetynet.support import Poll, approximately, eventually, live_guard, our_orders, violations
@@ -220,3 +220,19 @@ def test_an_error_that_nobody_expected_ends_the_turn(poll: Poll, monkeypatch: py
         (failure,) = poll().failures
     assert "division" in failure
     assert poll().ran
+
+
+def test_a_row_that_the_database_refuses_leaves_the_other_positions_their_poll(
+    market: SimulatorProcess, poll: Poll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market.control.trade("BUY", "0.03", symbol="BTCUSDT")
+    market.control.trade("SELL", "1", symbol="ETHUSDT")
+    really = guarding._opened
+
+    def without_quantity(slot: Any, finding: Any) -> dict[str, Any]:
+        return really(slot, finding) | ({"quantity": 0} if slot.symbol == "BTCUSDT" else {})
+
+    monkeypatch.setattr(guarding, "_opened", without_quantity)
+    (failure,) = poll().failures
+    assert "guarding_implies_a_stop" in failure
+    assert live_guard().slot.symbol == "ETHUSDT"
