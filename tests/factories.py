@@ -1,14 +1,15 @@
 """Rows for tests that need a database: plain functions, each with the least that the constraints demand."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from safetynet.models import GuardedPosition
+from safetynet.models import GuardedPosition, PollState
 from trading.domain.lifecycle import GuardState, IntentState, PositionState
 from trading.domain.stops import safety_stop
 from trading.domain.types import Side, Venue
-from trading.models import Account, OrderIntent, Position, Slot
+from trading.models import Account, Heartbeat, OrderIntent, Position, Slot
 from trading.models.intent import Owner, Purpose
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -17,6 +18,26 @@ NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 def account(name: str = "main", **fields: Any) -> Account:
     """The account of this name, created unless it exists. Its credentials are the variables BINANCE_API_*."""
     return Account.objects.get_or_create(name=name, defaults=fields)[0]
+
+
+def everything_works(
+    *accounts: Account, at: datetime | None = None, prices: Mapping[str, Decimal | str] | None = None
+) -> None:
+    """The consumer's heartbeat and a good poll of each account (of main, if none is named), a moment ago.
+
+    `prices` are those that the consumer has just heard, by symbol.
+    """
+    now = at or datetime.now(UTC)
+    told = {
+        symbol: {"price": str(price), "at_ms": int(now.timestamp() * 1000), "age_s": 0.0, "source": "stream"}
+        for symbol, price in (prices or {}).items()
+    }
+    beat = {"at": now, "data": {"symbols": sorted(told), "stale": [], "prices": told}}
+    Heartbeat.objects.update_or_create(name="consumer", defaults=beat)
+    for one in accounts or (account(),):
+        PollState.objects.update_or_create(
+            account=one, defaults={"last_started_at": now, "last_success_at": now}
+        )
 
 
 def slot(symbol: str = "BTCUSDT", side: Side = Side.LONG, *, of: Account | None = None) -> Slot:

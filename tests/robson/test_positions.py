@@ -38,6 +38,7 @@ def test_with_nothing_there_it_tells_how_to_arm() -> None:
 
 
 def test_core_and_guarded_positions_stand_in_one_list() -> None:
+    factories.everything_works()
     factories.core_position("BTCUSDT")
     factories.guard("ETHUSDT", Side.SHORT, entry="2000", quantity="0.5")
     text = said()
@@ -74,7 +75,16 @@ def test_an_exemption_that_is_over_protects_again() -> None:
 
 def test_a_position_in_error_is_not_hidden() -> None:
     factories.core_position(state=PositionState.ERROR)
-    assert "not Core any more: look at it" in line_of(said(), "BTCUSDT")
+    assert "NOBODY: it was filled and has no stop" in line_of(said(), "BTCUSDT")
+
+
+def test_a_position_in_error_that_the_safety_net_has_taken_over_is_left_to_it() -> None:
+    factories.everything_works()
+    factories.core_position(state=PositionState.ERROR)
+    factories.guard()
+    failed, guard = said().splitlines()[1:]
+    assert "not Core any more: look at it" in failed
+    assert "Safety Net, fixed stop" in guard
 
 
 def test_what_ended_is_shown_only_on_demand() -> None:
@@ -101,6 +111,7 @@ def test_no_number_is_cut_off_however_narrow_the_terminal(
     monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
+    factories.everything_works()
     factories.core_position(entry="60123.456789", quantity="0.01234567", distance="1234.56789")
     screen = Terminal()
     call_command("positions", stdout=screen)
@@ -127,5 +138,5 @@ def test_the_number_of_queries_does_not_grow_with_the_positions(
     for number in range(30):
         factories.core_position(f"C{number}USDT")
         factories.guard(f"G{number}USDT")
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         assert len(holdings([main], now=datetime.now(UTC))) == 60

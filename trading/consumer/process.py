@@ -19,6 +19,7 @@ from trading.consumer.backfill import Backfill
 from trading.consumer.feed import FeedAge
 from trading.consumer.lanes import Lanes
 from trading.consumer.market import EntryWatch, Market
+from trading.consumer.vitals import vitals
 from trading.domain.lifecycle import PositionState
 from trading.domain.types import Candle, Tick
 from trading.exchange.connection import USUAL, Link, LinkState
@@ -220,8 +221,7 @@ class Consumer:
         data = {
             "frames": self.frames,
             "dropped": sum(self.decoder.dropped.values()),
-            "symbols": sorted(self.market.symbols),
-            "stale": sorted(self.feed.stale),
+            **vitals(self.market, self.feed, time.monotonic()),
         }
         await self.lanes.books.run(lambda: _beat(data))
 

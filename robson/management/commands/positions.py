@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import asdict
 from decimal import Decimal
 
 from django.core.management.base import CommandParser
@@ -33,7 +32,7 @@ class Command(OwnerCommand):
         accounts = chosen_accounts(options.account)
         found = holdings(accounts, now=timezone.now(), history=HISTORY if options.all else 0)
         if options.json:
-            self.print_json([asdict(one) for one in found])
+            self.print_json([one.told() for one in found])
         elif found:
             table = _table(found, several=len(accounts) > 1, history=options.all)
             self.print_table(table, narrow=(line for one in found for line in _lines(one)))
