@@ -2,29 +2,27 @@
 
 import argparse
 import getpass
-import io
 import json
 import logging
-import shutil
+import os
 import sys
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, RenderableType
 
 from trading.domain.rounding import to_wire
 from trading.explain import EXPECTED, explain
+from trading.management import screen
 from trading.models import Account
 
 DEFAULT_ACCOUNT = "main"
 REFUSED, USAGE = 1, 2
-# A pipe has no width of its own; nothing may be cut off there.
-PIPE_WIDTH = 200
 
 
 class OwnerCommand(BaseCommand):
@@ -33,6 +31,7 @@ class OwnerCommand(BaseCommand):
     # An emergency must not wait for, or fail on, checks of the code.
     requires_system_checks = ()
     _typed = False
+    colourless = False
 
     def add_arguments(self, parser: CommandParser) -> None:
         self.arguments(parser)
@@ -48,6 +47,8 @@ class OwnerCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """On the command line, why it was refused is a sentence without the name of a class before it."""
+        # Django itself knows the option only.
+        options["no_color"] = self.colourless = options["no_color"] or bool(os.environ.get("NO_COLOR"))
         try:
             return super().execute(*args, **options)
         except CommandError as refusal:
@@ -75,23 +76,18 @@ class OwnerCommand(BaseCommand):
     def print_json(self, data: Any) -> None:
         self.stdout.write(json.dumps(data, default=plain, indent=2))
 
-    def print_table(self, table: Table, narrow: Iterable[str]) -> None:
-        """The table, or the lines of `narrow` on a terminal that would cut it off."""
-        terminal = self.stdout.isatty()
-        console = Console(
-            file=io.StringIO(),
-            force_terminal=terminal,
-            width=shutil.get_terminal_size().columns if terminal else PIPE_WIDTH,
-            highlight=False,
-        )
-        unbounded = console.options.update(width=10 * PIPE_WIDTH)
-        if console.measure(table, options=unbounded).maximum > console.width:
-            for line in narrow:
-                self.say(line)
-            return
-        with console.capture() as captured:
-            console.print(table)
-        self.stdout.write(captured.get(), ending="")
+    def show(self, *shown: RenderableType) -> None:
+        """Tables and coloured text. `say` is for plain sentences."""
+        for one in shown:
+            self.console().print(one)
+
+    def console(self) -> Console:
+        """Rich output on stdout: plain text where it is no terminal."""
+        return screen.console(self.stdout, no_color=self.colourless)
+
+    def working(self, text: str) -> AbstractContextManager[None]:
+        """A sign of life on stderr while something takes long, for whoever looks."""
+        return screen.working(text, on=self.stderr)
 
 
 def account_named(name: str | None, *, create: bool = False, inactive: bool = False) -> Account:

@@ -1,25 +1,27 @@
 """`robson positions`: what is armed, open or guarded, and who protects it."""
 
 import argparse
-from collections.abc import Iterator
-from decimal import Decimal
+import contextlib
+import json
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
+from django.db import Error as DatabaseError
 from django.utils import timezone
-from rich.table import Table
+from rich.text import Text
 
-from robson.holdings import Holding, holdings
-from trading.domain.rounding import to_wire
-from trading.management.owner import OwnerCommand, chosen_accounts
+from robson.holdings import holdings
+from robson.management import watching
+from robson.management.holdings_view import HoldingsView, alarm
+from robson.management.sight import Report, look
+from trading.management import screen
+from trading.management.owner import USAGE, OwnerCommand, chosen_accounts, plain
 
 HISTORY = 50
-STYLES = {
-    "error": "bold red",
-    "exiting": "yellow",
-    "entering": "yellow",
-    "active": "green",
-    "guarding": "cyan",
-}
+WATCH_S = 2.0
+LEAST_S, MOST_S = 0.2, 3_600.0
 
 
 class Command(OwnerCommand):
@@ -27,74 +29,86 @@ class Command(OwnerCommand):
 
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--all", action="store_true", help=f"also the last {HISTORY} that ended")
+        parser.add_argument(
+            "--watch",
+            type=_seconds,
+            nargs="?",
+            const=WATCH_S,
+            metavar="SECONDS",
+            help=f"look again every so often ({WATCH_S:.0f} s) until Ctrl-C; --json: a line for each look",
+        )
 
     def act(self, options: argparse.Namespace) -> None:
+        if options.watch is not None:
+            self._watch(options)
+            return
         accounts = chosen_accounts(options.account)
         found = holdings(accounts, now=timezone.now(), history=HISTORY if options.all else 0)
         if options.json:
             self.print_json([one.told() for one in found])
-        elif found:
-            table = _table(found, several=len(accounts) > 1, history=options.all)
-            self.print_table(table, narrow=(line for one in found for line in _lines(one)))
-            self._end(accounts_paused=[str(one) for one in accounts if one.entries_paused])
+            return
+        if found:
+            self.show(HoldingsView(found, several_accounts=len(accounts) > 1, history=options.all))
+            self._warn(alarm(found))
         else:
             self.say("Nothing is armed, open or guarded.")
             self.say(
                 "`robson arm BTCUSDT` arms a symbol. What you open by hand in the app appears within 20 s."
             )
-            self._end(accounts_paused=[str(one) for one in accounts if one.entries_paused])
+        self._end(str(one) for one in accounts if one.entries_paused)
 
-    def _end(self, accounts_paused: list[str]) -> None:
-        if accounts_paused:
-            self.say(
-                f"Entries are paused on {', '.join(accounts_paused)}; `robson resume` allows them again."
-            )
+    def _warn(self, warning: Text | None) -> None:
+        if warning is not None:
+            self.show(warning)
 
+    def _end(self, paused: Iterable[str]) -> None:
+        names = ", ".join(paused)
+        if names:
+            self.say(f"Entries are paused on {names}; `robson resume` allows them again.")
 
-def _table(found: list[Holding], *, several: bool, history: bool) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("", *(("account",) if several else ()), "symbol", "side", "state"):
-        table.add_column(name, no_wrap=True)
-    for name in ("quantity", "entry", "stop", "distance"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name in (*(("exit", "profit") if history else ()),):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("protected by")
-    table.add_column("since (UTC)", no_wrap=True)
-    for one in found:
-        table.add_row(*_cells(one, several=several, history=history))
-    return table
+    def _watch(self, options: argparse.Namespace) -> None:
+        """Until Ctrl-C, which is how it ends: exit code 0."""
+        if options.all:
+            raise CommandError("--watch shows what is live; leave --all out.", returncode=USAGE)
+        if not options.json and not screen.is_terminal(self.stdout):
+            text = "--watch needs a terminal to draw on. In a pipe, add --json for one line for each look."
+            raise CommandError(text, returncode=USAGE)
+        # Without a database, watching begins all the same: it tells, and goes on once there is one.
+        with contextlib.suppress(DatabaseError):
+            chosen_accounts(options.account)
+        watch = watching.Watch(partial(look, options.account), options.watch)
+        try:
+            if options.json:
+                self._lines(watch)
+            else:
+                watching.on_screen(watch, self.stdout, no_color=self.colourless)
+        except KeyboardInterrupt:
+            return
 
-
-def _cells(one: Holding, *, several: bool, history: bool) -> list[str]:
-    percent = f" ({one.distance_percent:.2f} %)" if one.distance_percent is not None else ""
-    state = f"[{STYLES[one.state]}]{one.state}[/]" if one.state in STYLES else one.state
-    ended = [_amount(one.exit_price), _amount(one.profit)] if history else []
-    return [
-        f"{one.kind} {one.id}",
-        *([one.account] if several else []),
-        one.symbol,
-        one.side,
-        state,
-        _amount(one.quantity),
-        _amount(one.entry_price),
-        _amount(one.stop_price),
-        _amount(one.distance) + percent,
-        *ended,
-        ", ".join(filter(None, (one.protected_by, one.note))),
-        f"{one.since:%Y-%m-%d %H:%M}",
-    ]
+    def _lines(self, watch: watching.Watch) -> None:
+        last: Report | None = None
+        while True:
+            report = watch.report()
+            if report is not last:
+                self.say(json.dumps(_told(report), default=plain))
+                self.stdout.flush()
+            last = report
 
 
-def _lines(one: Holding) -> Iterator[str]:
-    """The same for a narrow terminal."""
-    yield f"{one.kind} {one.id}  {one.symbol} {one.side} {one.state} ({one.account})"
-    if one.entry_price is not None:
-        yield f"  {_amount(one.quantity)} from {_amount(one.entry_price)}, stop {_amount(one.stop_price)}"
-    if one.exit_price is not None:
-        yield f"  out at {_amount(one.exit_price)}, profit {_amount(one.profit) or 'not known'}"
-    yield f"  {', '.join(filter(None, (one.protected_by, one.note)))}"
+def _told(report: Report) -> dict[str, Any]:
+    if report.trouble or report.sight is None:
+        return {"at": timezone.now(), "error": report.trouble}
+    return report.sight.told()
 
 
-def _amount(value: Decimal | None) -> str:
-    return "" if value is None else to_wire(round(value, 8))
+def _seconds(text: str) -> float:
+    """Raises ArgumentTypeError."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not LEAST_S <= number <= MOST_S:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be a number of seconds from {LEAST_S} to {MOST_S:.0f}"
+        )
+    return number

@@ -1,0 +1,131 @@
+"""The terminal: whether there is one, how wide it is, and signs of life while something takes long.
+
+Colours and everything that moves are for terminals only; rich honours NO_COLOR and TERM=dumb by itself.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+# A pipe has no width of its own; nothing may be cut off or broken there.
+PIPE_WIDTH = 1_000
+# What is done within this time needs no sign of life.
+PATIENCE_S = 0.4
+SIGNS_PER_S = 8
+
+
+class Stream(Protocol):
+    """Something that text goes to: a stream of this process, or Django's wrapper of one."""
+
+    def isatty(self) -> bool: ...
+
+    def write(self, text: str, /) -> object: ...
+
+    def flush(self) -> None: ...
+
+
+def is_terminal(stream: Stream) -> bool:
+    """Whether a person looks at it, and it can move its cursor."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def console(stream: Stream, *, no_color: bool = False) -> Console:
+    """A rich console on this stream: plain text where it is no terminal."""
+    return Console(
+        file=_Plain(stream),  # type: ignore[arg-type]  # rich writes, flushes and asks for isatty, no more
+        force_terminal=stream.isatty(),
+        no_color=no_color or None,
+        # A terminal's width may change while something is shown on it.
+        width=None if stream.isatty() else PIPE_WIDTH,
+        highlight=False,
+        emoji=False,
+    )
+
+
+def fits(table: Table, on: Console) -> bool:
+    """Whether nothing of the table is cut off or broken on this console."""
+    unbounded = on.options.update(width=10 * PIPE_WIDTH)
+    return on.measure(table, options=unbounded).maximum <= on.width
+
+
+def facts(rows: Iterable[Sequence[str | Text]], *, indent: int = 2) -> Table:
+    """Lines of words in columns; where there is little room, the last column is broken between words."""
+    lines = [list(row) for row in rows]
+    table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(width=max(indent - 2, 0), no_wrap=True)
+    columns = max(map(len, lines), default=0)
+    for number in range(columns):
+        table.add_column(no_wrap=number < columns - 1, overflow="fold")
+    for line in lines:
+        table.add_row("", *(text(cell) for cell in line))
+    return table
+
+
+def text(cell: str | Text) -> Text:
+    """What was written by people holds no markup."""
+    return cell if isinstance(cell, Text) else Text(cell)
+
+
+@contextmanager
+def working(text: str, *, on: Stream | None = None) -> Iterator[None]:
+    """Say on stderr that something is being done, if it takes long and somebody looks; gone at the end."""
+    stream = on or sys.stderr
+    if not is_terminal(stream):
+        yield
+        return
+    with live(_Patient(Spinner("dots", text=text)), on=stream, transient=True):
+        yield
+
+
+def live(shown: RenderableType, *, on: Stream, transient: bool) -> Live:
+    """Something that is drawn anew several times a second by a thread of its own.
+
+    Nothing else is redirected through it: whoever writes to the same terminal meanwhile, waits until its end.
+    """
+    return Live(
+        shown,
+        console=console(on),
+        refresh_per_second=SIGNS_PER_S,
+        transient=transient,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+
+
+class _Patient:
+    """Shows nothing for a moment: what is quick does not flicker."""
+
+    def __init__(self, spinner: Spinner) -> None:
+        self._spinner = spinner
+        self._since: float | None = None
+
+    def __rich_console__(self, console: Console, _options: object) -> Iterator[RenderableType]:
+        now = console.get_time()
+        self._since = self._since or now
+        if now - self._since >= PATIENCE_S:
+            yield self._spinner
+
+
+class _Plain:
+    """Django's wrapper of a stream ends each text with a new line; rich has its own."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = getattr(stream, "_out", stream)
+
+    def write(self, text: str) -> int:
+        self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return bool(self._stream.isatty())
