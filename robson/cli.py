@@ -4,6 +4,7 @@ import difflib
 import os
 import signal
 import sys
+from contextlib import nullcontext
 from types import FrameType
 
 from django.core.exceptions import ImproperlyConfigured
@@ -19,10 +20,12 @@ OWNER_COMMANDS = {
     "arm": "arm a symbol: its next crossover opens a position with a trailing stop",
     "disarm": "take an armed position back",
     "panic": "close Core's positions at market, disarm the rest, pause entries",
+    "pause": "no new entries; stops and exits go on",
     "resume": "allow entries again",
     "safetynet": "what the Safety Net guards and skips, and its last poll",
     "exempt": "take a symbol out of the Safety Net for a while",
     "poll": "let the Safety Net look now",
+    "doctor": "is everything as it should be, and what is to be done",
 }
 
 # These look at code and settings only.
@@ -40,7 +43,8 @@ def manage() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     try:
-        with servers.running():
+        # A doctor who started what is missing would find nothing.
+        with nullcontext() if arguments[0] == "doctor" else servers.running():
             if arguments[0] in OWNER_COMMANDS:
                 rehearsal.adopt()
             execute_from_command_line(sys.argv)

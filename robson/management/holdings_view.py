@@ -6,7 +6,6 @@ from decimal import Decimal
 from functools import partial
 
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -135,8 +134,8 @@ def _card(one: Holding) -> Iterator[RenderableType]:
     title.append(one.state, style=STYLES.get(one.state, ""))
     yield title.append(f" ({one.account})")
     for line in _card_lines(one):
-        yield Padding(line, (0, 0, 0, 2))
-    yield Padding(Text.assemble(_protector(one), style=LOUD if is_loud(one) else ""), (0, 0, 0, 2))
+        yield screen.indented(line)
+    yield screen.indented(Text(_protector(one), style=LOUD if is_loud(one) else ""))
 
 
 def _card_lines(one: Holding) -> Iterator[Text]:

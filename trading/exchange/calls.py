@@ -130,10 +130,10 @@ class Caller:
 
     def sync_clock(self) -> int:
         # The first question may pay for a handshake: the quicker of two answers is the better measure.
-        self._offset_ms = min(self._measured_offset() for _ in range(2))[1]
+        self._offset_ms = min(self.measured_offset() for _ in range(2))[1]
         return self._offset_ms
 
-    def _measured_offset(self) -> tuple[float, int]:
+    def measured_offset(self) -> tuple[float, int]:
         """(round trip in seconds, offset in ms), taking the exchange to have answered half-way."""
         asked = self._settings.clock()
         server_ms = parsing_market.server_time(self.once("sync_clock", self.http.get_server_time))

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 from trading.domain.rounding import to_wire
 from trading.explain import EXPECTED, explain
@@ -30,12 +31,14 @@ class OwnerCommand(BaseCommand):
 
     # An emergency must not wait for, or fail on, checks of the code.
     requires_system_checks = ()
+    takes_account = True
     _typed = False
     colourless = False
 
     def add_arguments(self, parser: CommandParser) -> None:
         self.arguments(parser)
-        parser.add_argument("--account", metavar="NAME", help="which account, where there are several")
+        if self.takes_account:
+            parser.add_argument("--account", metavar="NAME", help="which account, where there are several")
         parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
     def run_from_argv(self, argv: list[str]) -> None:
@@ -78,8 +81,17 @@ class OwnerCommand(BaseCommand):
 
     def show(self, *shown: RenderableType) -> None:
         """Tables and coloured text. `say` is for plain sentences."""
-        for one in shown:
-            self.console().print(one)
+        console = self.console()
+        with console.capture() as captured:
+            for one in shown:
+                console.print(one)
+        lines = captured.get().splitlines()
+        # Columns are filled up with blanks, of which a file has no use.
+        self.stdout.write("\n".join(lines if self.stdout.isatty() else map(str.rstrip, lines)))
+
+    def show_facts(self, rows: Iterable[Sequence[str | Text]]) -> None:
+        """What belongs to the sentence before, in columns."""
+        self.show(screen.indented(screen.facts(rows)))
 
     def console(self) -> Console:
         """Rich output on stdout: plain text where it is no terminal."""

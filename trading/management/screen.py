@@ -5,12 +5,14 @@ Colours and everything that moves are for terminals only; rich honours NO_COLOR 
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -56,17 +58,21 @@ def fits(table: Table, on: Console) -> bool:
     return on.measure(table, options=unbounded).maximum <= on.width
 
 
-def facts(rows: Iterable[Sequence[str | Text]], *, indent: int = 2) -> Table:
+def facts(rows: Iterable[Sequence[str | Text]]) -> Table:
     """Lines of words in columns; where there is little room, the last column is broken between words."""
     lines = [list(row) for row in rows]
     table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column(width=max(indent - 2, 0), no_wrap=True)
     columns = max(map(len, lines), default=0)
     for number in range(columns):
         table.add_column(no_wrap=number < columns - 1, overflow="fold")
     for line in lines:
-        table.add_row("", *(text(cell) for cell in line))
+        table.add_row(*(text(cell) for cell in line))
     return table
+
+
+def indented(shown: RenderableType) -> Padding:
+    """Two columns further to the right, as what belongs to the line above."""
+    return Padding(shown, (0, 0, 0, 2), expand=False)
 
 
 def text(cell: str | Text) -> Text:
@@ -83,6 +89,28 @@ def working(text: str, *, on: Stream | None = None) -> Iterator[None]:
         return
     with live(_Patient(Spinner("dots", text=text)), on=stream, transient=True):
         yield
+
+
+@contextmanager
+def counting(text: str, *, on: Stream | None = None) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr while something is done piece by piece: call what is yielded with (done, all)."""
+    stream = on or sys.stderr
+    if not is_terminal(stream):
+        yield lambda _done, _all: None
+        return
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console(stream),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    with bar:
+        task = bar.add_task(text, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def live(shown: RenderableType, *, on: Stream, transient: bool) -> Live:

@@ -16,7 +16,8 @@ class Command(OwnerCommand):
     def act(self, options: argparse.Namespace) -> None:
         accounts = chosen_accounts(options.account)
         startup.require_exchange(accounts)
-        reports = {account.name: poll(account, gateway.desk_for(account)) for account in accounts}
+        with self.working("looking at the account"):
+            reports = {account.name: poll(account, gateway.desk_for(account)) for account in accounts}
         if options.json:
             self.print_json({name: asdict(report) for name, report in reports.items()})
         else:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from rich.text import Text
 
 from safetynet.models import Exemption, GuardedPosition
 from safetynet.services import Status, status
@@ -25,21 +26,21 @@ class Command(OwnerCommand):
         if not found:
             self.say("There is no account yet; `robson arm BTCUSDT` or the admin makes one.")
         for one in found:
-            for line in _lines(one, now):
-                self.say(line)
+            self.say(f"Account {one.account}: {_poll(one, now)}")
+            if one.guards or one.skipped or one.exemptions:
+                self.show_facts(_rows(one))
+            else:
+                self.say("  no positions on the exchange as of the last poll")
 
 
-def _lines(one: Status, now: datetime) -> Iterator[str]:
-    yield f"Account {one.account}: {_poll(one, now)}"
+def _rows(one: Status) -> Iterator[tuple[Text, str, str]]:
     for guard in one.guards:
         yield _guard(guard, one.exemption_of(guard))
     for slot, holding in sorted(one.skipped.items()):
         name = f"{slot.symbol} {slot.side.capitalize()}"
-        yield f"  skipping {name}: Core's position {holding.position_id} ({holding.state})"
+        yield Text("skipping", "green"), name, f"Core's position {holding.position_id} ({holding.state})"
     for exemption in one.exemptions:
         yield _exemption(exemption)
-    if not (one.guards or one.skipped or one.exemptions):
-        yield "  no positions on the exchange as of the last poll"
 
 
 def _poll(one: Status, now: datetime) -> str:
@@ -52,19 +53,24 @@ def _poll(one: Status, now: datetime) -> str:
     )
 
 
-def _guard(guard: GuardedPosition, exemption: Exemption | None) -> str:
+def _guard(guard: GuardedPosition, exemption: Exemption | None) -> tuple[Text, str, str]:
     entry = f"{_price(guard.entry_price)}{' (provisional)' if guard.entry_is_provisional else ''}"
-    text = f"  guarding {guard.slot}: {to_wire(guard.quantity)} from {entry}, stop {_price(guard.stop_price)}"
+    text = f"{to_wire(guard.quantity)} from {entry}, stop {_price(guard.stop_price)}"
     if guard.last_price is not None:
         text += f", last seen at {_price(guard.last_price)}"
     if guard.state != "guarding":
         text += f", {guard.state}"
-    return text + (" - EXEMPT, the stop is off" if exemption else "")
+    text += " - EXEMPT, the stop is off" if exemption else ""
+    return Text("guarding", "yellow" if exemption else "cyan"), str(guard.slot), text
 
 
-def _exemption(exemption: Exemption) -> str:
-    until = f"{exemption.until:%Y-%m-%d %H:%M} UTC"
-    return f"  exempt {exemption.slot} until {until}, by {exemption.created_by}: {exemption.reason}"
+def _exemption(exemption: Exemption) -> tuple[Text, str, str]:
+    until = f"until {exemption.until:%Y-%m-%d %H:%M} UTC"
+    return (
+        Text("exempt", "yellow"),
+        str(exemption.slot),
+        f"{until}, by {exemption.created_by}: {exemption.reason}",
+    )
 
 
 def _price(amount: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
+from rich.text import Text
 
 from trading import operations, startup
 from trading.arming import ArmOrder, Preview
@@ -53,12 +54,10 @@ class Command(OwnerCommand):
         account = account_named(options.account, create=not options.dry_run)
         startup.require_exchange([account])
         order = _order(options)
-        expected = operations.preview(account=account, order=order)
-        if options.dry_run:
-            self._report(options, account, order, expected, position_id=None)
-            return
-        position = operations.arm(account=account, order=order, by=who())
-        self._report(options, account, order, expected, position_id=position.pk)
+        with self.working(f"asking the exchange about {order.symbol}"):
+            expected = operations.preview(account=account, order=order)
+            armed = None if options.dry_run else operations.arm(account=account, order=order, by=who())
+        self._report(options, account, order, expected, position_id=armed.pk if armed else None)
 
     def _report(
         self,
@@ -75,8 +74,7 @@ class Command(OwnerCommand):
             self.say(f"Nothing was armed (dry run). {order.symbol} {order.side} would mean:")
         else:
             self.say(f"Armed {order.symbol} {order.side} as position {position_id}.")
-        for line in _prospect(account, order, expected):
-            self.say(f"  {line}")
+        self.show_facts(_prospect(account, order, expected))
         if position_id is not None:
             self.say(f"Take it back with `robson disarm {position_id}`; watch it with `robson positions`.")
             self._warn_if_nobody_watches()
@@ -113,16 +111,17 @@ def _stop(options: argparse.Namespace) -> StopPolicy:
     return StopPolicy(StopKind.PERCENT, options.stop_percent or Decimal(2))
 
 
-def _prospect(account: Account, order: ArmOrder, expected: Preview) -> list[str]:
+def _prospect(account: Account, order: ArmOrder, expected: Preview) -> list[tuple[Text, str]]:
     capital = to_wire(order.capital or account.capital)
     crosses = "crosses above" if order.side is Side.LONG else "crosses below"
     averages = f"SMA {order.fast_period} {crosses} SMA {order.slow_period}"
-    return [
-        f"entry   when {averages} on closed {order.interval} candles",
-        f"size    {to_wire(expected.quantity)} at the present price of {to_wire(expected.price)}",
-        f"stop    {_price(expected.stop_price)}, {_price(expected.distance)} away, then trailing",
-        f"loss    {expected.loss_at_stop:.2f} at the stop, fees included, out of {capital} ({account.name})",
-    ]
+    facts = {
+        "entry": f"when {averages} on closed {order.interval} candles",
+        "size": f"{to_wire(expected.quantity)} at the present price of {to_wire(expected.price)}",
+        "stop": f"{_price(expected.stop_price)}, {_price(expected.distance)} away, then trailing",
+        "loss": f"{expected.loss_at_stop:.2f} at the stop, fees included, out of {capital} ({account.name})",
+    }
+    return [(Text(name, style="bold"), what) for name, what in facts.items()]
 
 
 def _price(amount: Decimal) -> str:

@@ -5,11 +5,13 @@ import time
 from collections.abc import Sequence
 
 from django.core.management.base import CommandError, CommandParser
+from rich.text import Text
 
 from trading import operations
 from trading.domain.lifecycle import LIVE_INTENT_STATES, PositionState
 from trading.domain.rounding import to_wire
 from trading.explain import EXPECTED, NotPossible, explain
+from trading.management.exit_progress import Progress, following
 from trading.management.owner import OwnerCommand, ask, chosen_accounts, who
 from trading.models import Account, OrderIntent, Position
 
@@ -59,31 +61,36 @@ class Command(OwnerCommand):
 
     def _follow(self, intents: Sequence[OrderIntent], *, unqueued: set[int], wait_s: float) -> None:
         """Until all are settled or the time is up; what no worker takes is executed here."""
+        with following(self.stderr) as progress:
+            if unqueued:
+                progress.say("The broker is away: executing the exits in this process.")
+            self._work(intents, unqueued, wait_s, progress)
+
+    def _work(
+        self, intents: Sequence[OrderIntent], unqueued: set[int], wait_s: float, progress: Progress
+    ) -> None:
         started = time.monotonic()
-        if unqueued:
-            self.stderr.write("The broker is away: executing the exits in this process.")
-        while live := [intent for intent in _refreshed(intents) if intent.state in LIVE_INTENT_STATES]:
+        while live := [intent for intent in self._seen(intents, progress) if _is_live(intent)]:
             waited = time.monotonic() - started
             if waited > wait_s:
                 return
             for intent in live:
                 untouched = not intent.attempts_made and waited > TAKE_OVER_AFTER_S
                 if untouched and intent.pk not in unqueued:
-                    self.stderr.write(f"No worker took the exit of {intent.slot}: executing it here.")
+                    progress.say(f"No worker took the exit of {intent.slot}: executing it here.")
                     unqueued.add(intent.pk)
                 if intent.pk in unqueued:
-                    self._execute(intent)
+                    _execute(intent, progress)
             time.sleep(LOOK_EVERY_S)
 
-    def _execute(self, intent: OrderIntent) -> None:
-        try:
-            operations.execute_here(intent)
-        except EXPECTED as error:
-            self.stderr.write(f"{intent.slot}: {explain(error)}")
+    def _seen(self, intents: Sequence[OrderIntent], progress: Progress) -> list[OrderIntent]:
+        found = _refreshed(intents)
+        progress.show(found)
+        return found
 
     def _report(self, options: argparse.Namespace, intents: Sequence[OrderIntent]) -> None:
         done = _refreshed(intents)
-        unfinished = [intent for intent in done if intent.state in LIVE_INTENT_STATES]
+        unfinished = [intent for intent in done if _is_live(intent)]
         if options.json:
             self.print_json([_as_json(intent) for intent in done])
         elif options.close is None:
@@ -97,9 +104,7 @@ class Command(OwnerCommand):
             )
 
     def _results(self, intents: Sequence[OrderIntent]) -> None:
-        for intent in intents:
-            price = f" at {to_wire(round(intent.average_price, 8))}" if intent.average_price else ""
-            self.say(f"  {intent.slot} (position {intent.position_id}): {_outcome(intent)}{price}")
+        self.show_facts(_result(intent) for intent in intents)
 
     def _summary(self, options: argparse.Namespace, intents: Sequence[OrderIntent]) -> None:
         accounts = chosen_accounts(options.account)
@@ -125,10 +130,24 @@ def _refreshed(intents: Sequence[OrderIntent]) -> list[OrderIntent]:
     return list(OrderIntent.objects.select_related("slot__account").filter(pk__in=ids).order_by("pk"))
 
 
-def _outcome(intent: OrderIntent) -> str:
-    if intent.state in LIVE_INTENT_STATES:
-        return f"not finished ({intent.last_error or intent.state})"
-    return "closed" if intent.executed_quantity else "found flat"
+def _result(intent: OrderIntent) -> tuple[str, str, Text]:
+    price = f" at {to_wire(round(intent.average_price, 8))}" if intent.average_price else ""
+    position = f"position {intent.position_id}"
+    if _is_live(intent):
+        return str(intent.slot), position, Text(f"not finished ({intent.last_error or intent.state})", "red")
+    outcome = "closed" if intent.executed_quantity else "found flat"
+    return str(intent.slot), position, Text(f"{outcome}{price}", "green")
+
+
+def _is_live(intent: OrderIntent) -> bool:
+    return intent.state in LIVE_INTENT_STATES
+
+
+def _execute(intent: OrderIntent, progress: Progress) -> None:
+    try:
+        operations.execute_here(intent)
+    except EXPECTED as error:
+        progress.say(f"{intent.slot}: {explain(error)}")
 
 
 def _as_json(intent: OrderIntent) -> dict[str, object]:
