@@ -45,16 +45,24 @@ class Pair:
 
 @dataclass(slots=True)
 class Account:
-    """One set of API credentials; `permissions` are those of `apiRestrictions`."""
+    """One set of API credentials, and what its key may do, as `apiRestrictions` tells it.
+
+    `can_borrow` is margin's loans and repayments. `trades_until_ms` is for keys that are not bound to
+    addresses: those cease to trade then.
+    """
 
     api_key: str
     secret: str
     uid: int
     created_ms: int
     pairs: dict[str, Pair] = field(default_factory=dict)
+    can_read: bool = True
     can_trade: bool = True
+    can_borrow: bool = True
     can_withdraw: bool = False
+    can_transfer: bool = False
     ip_restricted: bool = True
+    trades_until_ms: int | None = None
 
 
 def open_pair(info: SymbolInfo) -> Pair:

@@ -194,9 +194,11 @@ def _account(desk: Desk, payload: Payload) -> Any:
     account = desk.exchange.add_account(
         _word(payload, "api_key"), _word(payload, "secret", "api_secret"), wanted
     )
-    for name in ("can_trade", "can_withdraw", "ip_restricted"):
+    for name in ("can_read", "can_trade", "can_borrow", "can_withdraw", "can_transfer", "ip_restricted"):
         if name in payload:
             setattr(account, name, bool(payload[name]))
+    if "trades_until_ms" in payload:
+        account.trades_until_ms = _whole(payload, "trades_until_ms")
     return {"api_key": account.api_key, "uid": account.uid}
 
 

@@ -31,7 +31,7 @@ def as_json(findings: Sequence[Finding]) -> dict[str, Any]:
 def shown(findings: Sequence[Finding]) -> Group:
     """All of them, then what to do, the worst last: that is what a terminal still shows."""
     rows = ((Text(one.verdict, style=STYLES[one.verdict]), one.name, one.detail) for one in findings)
-    return Group(screen.facts(rows), *_advice(findings), Text(), _summary(findings))
+    return Group(screen.Facts(rows), *_advice(findings), Text(), _summary(findings))
 
 
 def _advice(findings: Sequence[Finding]) -> Iterator[RenderableType]:

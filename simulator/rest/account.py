@@ -58,6 +58,8 @@ def _totals(call: Call, pairs: list[Pair]) -> dict[str, str]:
 
 
 def _borrow_repay(call: Call) -> Any:
+    if not call.exchange.accounts[call.api_key].can_borrow:
+        raise errors.rejected_key()
     asset = params.required(call.params, "asset")
     if not params.flag(call.params, "isIsolated"):
         raise errors.no_cross_account()
@@ -93,21 +95,24 @@ def _listen_token(call: Call) -> Any:
 
 def _restrictions(call: Call) -> Any:
     account = call.exchange.accounts[call.api_key]
-    return {
+    answer = {
         "ipRestrict": account.ip_restricted,
         "createTime": account.created_ms,
-        "enableReading": True,
+        "enableReading": account.can_read,
         "enableSpotAndMarginTrading": account.can_trade,
         "enableWithdrawals": account.can_withdraw,
-        "enableInternalTransfer": False,
-        "enableMargin": account.can_trade,
+        "enableInternalTransfer": account.can_transfer,
+        "enableMargin": account.can_borrow,
         "enableFutures": False,
-        "permitsUniversalTransfer": False,
+        "permitsUniversalTransfer": account.can_transfer,
         "enableVanillaOptions": False,
         "enableFixApiTrade": False,
         "enableFixReadOnly": False,
         "enablePortfolioMarginTrading": False,
     }
+    if account.trades_until_ms is not None:
+        answer["tradingAuthorityExpirationTime"] = account.trades_until_ms
+    return answer
 
 
 def _spot_account(call: Call) -> Any:

@@ -39,17 +39,17 @@ class _Drawn:
     """Keeps what a thread of rich's draws: an exit never waits for a terminal that somebody has stopped."""
 
     def __init__(self) -> None:
-        self._lines: tuple[Text, ...] = ()
+        self.lines: tuple[str, ...] = ()
         self._exits: RenderableType = Text("")
 
     def say(self, line: str) -> None:
-        self._lines = (*self._lines, Text(line, style="yellow"))
+        self.lines = (*self.lines, line)
 
     def show(self, intents: Sequence[OrderIntent]) -> None:
-        self._exits = screen.facts(_row(intent) for intent in intents)
+        self._exits = screen.Facts(_row(intent) for intent in intents)
 
     def __rich__(self) -> Group:
-        return Group(*self._lines, self._exits)
+        return Group(*(Text(line, style="yellow") for line in self.lines), self._exits)
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def following(stream: screen.Stream) -> Iterator[Progress]:
         yield _Lines(stream)
         return
     drawn = _Drawn()
-    live = screen.live(drawn, on=stream, transient=False)
+    live = screen.live(drawn, on=stream, transient=True)
     # A terminal that is gone must not call an exit off.
     with contextlib.suppress(OSError):
         live.start()
@@ -68,6 +68,8 @@ def following(stream: screen.Stream) -> Iterator[Progress]:
     finally:
         with contextlib.suppress(OSError):
             live.stop()
+            for line in drawn.lines:
+                stream.write(f"{line}\n")
 
 
 def _row(intent: OrderIntent) -> tuple[Text, Text, Text]:

@@ -91,7 +91,7 @@ class OwnerCommand(BaseCommand):
 
     def show_facts(self, rows: Iterable[Sequence[str | Text]]) -> None:
         """What belongs to the sentence before, in columns."""
-        self.show(screen.indented(screen.facts(rows)))
+        self.show(screen.indented(screen.Facts(rows)))
 
     def console(self) -> Console:
         """Rich output on stdout: plain text where it is no terminal."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
@@ -22,6 +22,8 @@ PIPE_WIDTH = 1_000
 # What is done within this time needs no sign of life.
 PATIENCE_S = 0.4
 SIGNS_PER_S = 8
+# Between columns, and for sentences in the last of them.
+GAP, LEAST_ROOM = 2, 30
 
 
 class Stream(Protocol):
@@ -58,16 +60,33 @@ def fits(table: Table, on: Console) -> bool:
     return on.measure(table, options=unbounded).maximum <= on.width
 
 
-def facts(rows: Iterable[Sequence[str | Text]]) -> Table:
-    """Lines of words in columns; where there is little room, the last column is broken between words."""
-    lines = [list(row) for row in rows]
-    table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
-    columns = max(map(len, lines), default=0)
-    for number in range(columns):
-        table.add_column(no_wrap=number < columns - 1, overflow="fold")
-    for line in lines:
-        table.add_row(*(text(cell) for cell in line))
-    return table
+class Facts:
+    """Lines of words in columns. With little room, the last column is broken; with less, it goes below."""
+
+    def __init__(self, rows: Iterable[Sequence[str | Text]]) -> None:
+        self._rows = [[text(cell) for cell in row] for row in rows]
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        if not self._rows:
+            return
+        *widths, last = (max(cell.cell_len for cell in column) for column in zip(*self._rows, strict=True))
+        room = options.max_width - sum(widths) - GAP * len(widths)
+        if room >= min(last, LEAST_ROOM):
+            yield self._table()
+            return
+        for *first, detail in self._rows:
+            yield Text("  ").join(first)
+            yield indented(detail)
+
+    def _table(self) -> Table:
+        table = Table.grid(padding=(0, GAP, 0, 0), pad_edge=False)
+        *first, _ = self._rows[0]
+        for _ in first:
+            table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for row in self._rows:
+            table.add_row(*row)
+        return table
 
 
 def indented(shown: RenderableType) -> Padding:
