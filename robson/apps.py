@@ -7,8 +7,10 @@ class RobsonConfig(AppConfig):
     verbose_name = "Robson"
 
     def ready(self) -> None:
-        from robson import checks, watchdogs
+        # Celery's application comes first: tasks are sent by it, not by one that knows another broker.
+        from robson import celery, checks, watchdogs
 
+        celery.app.set_default()
         watchdogs.install()
 
         # A bare clone sets nothing in the environment: what looks there runs with `check --deploy` only.

@@ -1,22 +1,18 @@
-"""The two command lines: `manage.py`, and `robson` for its owner."""
+"""The two command lines: `manage.py`, and `robson` for its owner.
+
+What only some commands need is imported by those: help must not keep anybody waiting.
+"""
 
 import difflib
 import os
 import signal
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management import execute_from_command_line, get_commands
-
-from robson.local import rehearsal, servers
-from robson.local.locks import LockTimeoutError
-from robson.local.postgres import PostgresError
-from robson.local.redis import RedisError
-
 OWNER_COMMANDS = {
-    "positions": "what is armed, open or guarded, and who protects it",
+    "positions": "what is armed, open or guarded, and who protects it; live with --watch",
     "arm": "arm a symbol: its next crossover opens a position with a trailing stop",
     "disarm": "take an armed position back",
     "panic": "close Core's positions at market, disarm the rest, pause entries",
@@ -26,14 +22,28 @@ OWNER_COMMANDS = {
     "exempt": "take a symbol out of the Safety Net for a while",
     "poll": "let the Safety Net look now",
     "doctor": "is everything as it should be, and what is to be done",
+    "completion": "a script that makes the shell complete all of this",
 }
 
 # These look at code and settings only.
-_WITHOUT_SERVERS = {"help", "version", "check", "collectstatic", "diffsettings", "findstatic", "makemessages"}
+_WITHOUT_SERVERS = {
+    "help",
+    "version",
+    "check",
+    "collectstatic",
+    "completion",
+    "diffsettings",
+    "findstatic",
+    "makemessages",
+}
+# A doctor who started what is missing would find nothing.
+_AS_IT_IS = {"doctor"}
 
 
 def manage() -> None:
     """Run a management command, with local servers up where DATABASE_URL or REDIS_URL do not name others."""
+    from django.core.management import execute_from_command_line
+
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "robson.settings")
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in _WITHOUT_SERVERS or {"-h", "--help", "--version"} & set(arguments):
@@ -43,13 +53,29 @@ def manage() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     try:
-        # A doctor who started what is missing would find nothing.
-        with nullcontext() if arguments[0] == "doctor" else servers.running():
-            if arguments[0] in OWNER_COMMANDS:
-                rehearsal.adopt()
+        with _servers(arguments[0]):
             execute_from_command_line(sys.argv)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+
+
+@contextmanager
+def _servers(command: str) -> Iterator[None]:
+    """What a command needs around it; starting servers for the first time takes seconds, and says so."""
+    from robson.local import rehearsal, servers
+    from trading.management import screen
+
+    lease = None
+    if command not in _AS_IT_IS:
+        with screen.working("starting the database and the broker of this machine"):
+            lease = servers.acquire()
+    try:
+        if command in OWNER_COMMANDS:
+            rehearsal.adopt()
+        yield
+    finally:
+        if lease is not None:
+            servers.release(lease)
 
 
 def main() -> None:
@@ -59,8 +85,14 @@ def main() -> None:
     if name in {"--help", "-h"} or sys.argv[1:] == ["help"]:
         print(_overview())
         return
+    from django.core.exceptions import ImproperlyConfigured
+
+    from robson.local.locks import LockTimeoutError
+    from robson.local.postgres import PostgresError
+    from robson.local.redis import RedisError
+
     try:
-        if not name.startswith("-") and name not in OWNER_COMMANDS and name not in get_commands():
+        if not name.startswith("-") and name not in OWNER_COMMANDS and name not in _all_commands():
             sys.exit(_unknown(name))
         manage()
     except (ImproperlyConfigured, PostgresError, RedisError, LockTimeoutError) as error:
@@ -78,11 +110,17 @@ def _overview() -> str:
 
 
 def _unknown(name: str) -> int:
-    known = [*OWNER_COMMANDS, *get_commands()]
+    known = [*OWNER_COMMANDS, *_all_commands()]
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     advice = f"Did you mean `robson {close[0]}`?" if close else "`robson --help` lists the commands."
     print(f"robson: there is no command {name!r}. {advice}", file=sys.stderr)
     return 2
+
+
+def _all_commands() -> list[str]:
+    from django.core.management import get_commands
+
+    return list(get_commands())
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

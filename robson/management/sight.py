@@ -73,7 +73,7 @@ class SightView:
         lines = console.render_lines(Group(*self._shown()), options.update(height=None), pad=False)
         room = console.height
         if len(lines) > room:
-            more = Text(f"... {len(lines) - room + 1} more lines: make the window taller", style="bold")
+            more = Text(f"... {len(lines) - room + 1} more lines do not fit", style="bold")
             lines = [*lines[: room - 1], *console.render_lines(more, options, pad=False)[:1]]
         for line in lines[:room]:
             yield from line
@@ -92,9 +92,9 @@ class SightView:
 
 
 def _no_answer(report: Report, passed_s: float) -> Group:
-    since = "no answer yet" if report.sight is None else f"no answer since {age(passed_s)}"
+    since = "no answer yet"
     if report.sight is not None:
-        since += f" ({report.sight.at:%H:%M:%S} UTC); below is what was known then"
+        since = f"no answer since {report.sight.at:%H:%M:%S} UTC, {age(passed_s)} ago; this was known then"
     return Group(Text(f" {since} ", style=LOUD), Text(report.trouble, style="red"))
 
 
