@@ -65,6 +65,14 @@ def test_help_starts_no_server(home: Path, run: Run) -> None:
     assert log.stat().st_size == before
 
 
+def test_the_doctor_looks_at_what_is_there_and_starts_nothing(home: Path, run: Run) -> None:
+    process = run("doctor", "--json")
+    output, errors = process.communicate(timeout=_DEADLINE_S)
+    verdicts = {one["name"]: one["verdict"] for one in json.loads(output)["findings"]}
+    assert (process.returncode, verdicts["database"], verdicts["redis"]) == (1, "failed", "failed"), errors
+    assert servers_of(home) == []
+
+
 def test_a_command_that_is_terminated_takes_its_servers_along(home: Path, run: Run) -> None:
     process = run("shell", "-c", "import time; print('up', flush=True); time.sleep(60)")
     assert process.stdout is not None

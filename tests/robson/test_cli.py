@@ -1,5 +1,8 @@
 """The `robson` command: its help, its exit codes, and no traceback for what can be expected."""
 
+import subprocess
+import sys
+
 import pytest
 
 from robson.cli import OWNER_COMMANDS
@@ -20,6 +23,13 @@ def test_help_lists_the_owners_commands_and_nothing_else(arguments: list[str]) -
     assert outcome.code == 0
     assert all(f"robson {name}" in outcome.out for name in OWNER_COMMANDS)
     assert "makemigrations" not in outcome.out
+
+
+def test_help_keeps_nobody_waiting_for_what_it_does_not_need() -> None:
+    program = "import sys; from robson.cli import main; main(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
+    assert not loaded & {"django", "celery", "redis", "psycopg", "requests", "binance", "rich"}
 
 
 def test_an_unknown_command_exits_2_and_suggests_the_nearest() -> None:

@@ -1,6 +1,7 @@
 """`robson positions`: Core's and the owner's own, and who protects them."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -118,6 +119,57 @@ def test_no_number_is_cut_off_however_narrow_the_terminal(
     for number in ("60123.456789", "0.01234567", "58888.888899", "Core, trailing stop"):
         assert number in screen.getvalue()
     assert all(len(line) <= columns for line in screen.getvalue().splitlines() if "\x1b" not in line)
+
+
+def test_price_room_and_result_are_shown_with_the_age_of_the_price() -> None:
+    factories.everything_works(prices={"BTCUSDT": "60600"})
+    factories.core_position("BTCUSDT")
+    line = line_of(said(), "BTCUSDT")
+    for part in ("60600 (0 s)", "1800 (2.97 %)", "+6"):
+        assert part in line
+    (one,) = json.loads(said("--json"))
+    assert (one["price"], one["to_stop"], one["unrealised"]) == ("60600", "1800", "6")
+    assert (one["protected"], one["exposed"]) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("columns", "there", "left_out"),
+    [
+        (250, "since (UTC)", "nothing"),
+        (135, "quantity", "since (UTC)"),
+        (100, "protected by", "quantity"),
+        (70, "unrealised +6", "protected by"),
+    ],
+)
+def test_with_less_room_less_is_shown_and_never_what_matters(
+    monkeypatch: pytest.MonkeyPatch, columns: int, there: str, left_out: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    factories.everything_works(prices={"BTCUSDT": "60600"})
+    factories.core_position("BTCUSDT")
+    screen = Terminal()
+    call_command("positions", stdout=screen)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
+    assert there in text
+    assert max(map(len, text.splitlines())) <= columns
+    assert left_out not in text
+    for what_matters in ("BTCUSDT", "long", "active", "58800", "60600 (0 s)", "2.97 %", "+6"):
+        assert what_matters in text
+
+
+def test_what_nobody_protects_is_named_again_at_the_end() -> None:
+    factories.core_position("BTCUSDT")
+    assert "1 without protection" in said().splitlines()[-1]
+    factories.everything_works()
+    assert "without protection" not in said()
+
+
+def test_a_reason_in_brackets_is_shown_as_it_was_written() -> None:
+    factories.guard("ETHUSDT")
+    Exemption.objects.create(
+        slot=factories.slot("ETHUSDT"), reason="[bold]bag[/]", until=datetime.now(UTC) + timedelta(hours=1)
+    )
+    assert "[bold]bag[/]" in line_of(said(), "ETHUSDT")
 
 
 def test_a_pause_of_entries_is_told() -> None:

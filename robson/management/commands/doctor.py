@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from robson.doctor import report
-from robson.doctor.examination import examine
+from robson.doctor.examination import CHECKS, examine
 from robson.doctor.findings import Verdict
 from trading.management import screen
 from trading.management.owner import REFUSED, OwnerCommand
@@ -16,10 +16,11 @@ from trading.management.owner import REFUSED, OwnerCommand
 class Command(OwnerCommand):
     help = "Look at keys, clocks, hosts, queues, database, Redis, disk and positions; say what to do."
     takes_account = False
+    checks = CHECKS
 
     def act(self, options: argparse.Namespace) -> None:
         with _quiet(), screen.counting("looking", on=self.stderr) as told:
-            findings = examine(told=told)
+            findings = examine(self.checks, told=told)
         if options.json:
             self.print_json(report.as_json(findings))
         else:
