@@ -23,6 +23,8 @@ USUALLY_WAITING = 50
 # Beat writes down what it has sent every three minutes only.
 BEAT_NOTES_EVERY = timedelta(minutes=3)
 SCHEDULED = ("safetynet.poll_all", "trading.sweep", "trading.reconcile", "trading.prune_events")
+# Parts of /readyz with checks of their own, which say more.
+SAID_ELSEWHERE = {"database", "broker", "feed"}
 START = "Start it: `make run` starts everything on this machine, docker-compose its service."
 
 
@@ -92,8 +94,8 @@ def _is_late(row: PeriodicTask, now: datetime) -> bool:
 def consumer_and_polls() -> list[Finding]:
     """As /readyz judges them. Raises DatabaseError, for then nothing is known of them."""
     connection.ensure_connection()
-    # Database and broker have checks of their own, which say more.
-    return [_part(part) for part in health.parts(timezone.now()) if part.name not in {"database", "broker"}]
+    parts = health.parts(timezone.now())
+    return [_part(part) for part in parts if part.name.partition(":")[0] not in SAID_ELSEWHERE]
 
 
 def _part(part: Part) -> Finding:

@@ -1,4 +1,4 @@
-"""`robson pause --reason ...`: no new entries; everything else goes on."""
+"""`robson pause --reason ...`: no new entries; stops and exits go on."""
 
 import argparse
 
@@ -11,7 +11,7 @@ from trading.models import Account, Event
 
 
 class Command(OwnerCommand):
-    help = "Stop new entries. Stops, exits and what is armed stay as they are; `robson resume` ends it."
+    help = "Stop new entries. Stops and exits go on, and nothing is closed; `robson resume` ends it."
 
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--reason", required=True, help="why; it is kept in the log of events")
@@ -23,7 +23,7 @@ class Command(OwnerCommand):
             self.print_json({"account": account.name, "entries_paused": True, "changed": changed})
         elif changed:
             self.say(f"Entries are paused on {account}: nothing new is opened. Stops and exits go on.")
-            self.say("`robson resume` allows entries again.")
+            self.say("A crossover that comes meanwhile ends its arming. `robson resume` allows entries again.")
         else:
             self.say(f"Entries are paused on {account} already{_since(account)}. Nothing was changed.")
 
