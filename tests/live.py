@@ -25,6 +25,16 @@ def database_url() -> str:
     return f"postgresql://{login}@{host}{port}/{quote(settings['NAME'])}?{urlencode(options)}"
 
 
+def sessions_of_others() -> int:
+    """How many sessions beside ours the database has: that of a process that is gone ends a moment later."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return int(cursor.fetchone()[0])
+
+
 class LiveProcesses:
     """Starts services of `robson.local.commands`, and stops or kills them."""
 

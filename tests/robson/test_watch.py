@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,16 +22,22 @@ from robson.holdings import holdings
 from robson.management.sight import Report, Sight, SightView, look
 from robson.management.watching import HANGS, Watch
 from tests import factories
-from tests.live import database_url
+from tests.live import database_url, sessions_of_others
 from tests.relay import Relay
-from tests.terminal import HIDE_CURSOR, OTHER_SCREEN, SHOW_CURSOR, USUAL_SCREEN, OnTerminal
+from tests.terminal import HIDE_CURSOR, OTHER_SCREEN, ROBSON, SHOW_CURSOR, USUAL_SCREEN, OnTerminal
 from tests.trading.support import PROJECT
 from tests.trading.world import until
 from trading.management import screen
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-ROBSON = [sys.executable, "-c", "from robson.cli import main; main()"]
 ELSEWHERE = {"BINANCE_API_URL": "http://127.0.0.1:9"}
+
+
+@pytest.fixture
+def left_alone(transactional_db: None) -> Iterator[None]:
+    """Whatever the test started has left the database before that is removed."""
+    yield
+    until(lambda: sessions_of_others() == 0)
 
 
 class Screen(StringIO):
@@ -121,7 +126,7 @@ def test_few_columns_get_cards(monkeypatch: pytest.MonkeyPatch) -> None:
     assert any("Safety Net, fixed stop" in line for line in lines)
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("left_alone")
 def test_a_look_that_fails_keeps_the_last_one_and_the_next_replaces_it() -> None:
     factories.guard("ETHUSDT")
     away = [False]
@@ -191,7 +196,7 @@ def test_seconds_that_make_no_sense_are_refused(seconds: str) -> None:
 
 
 @pytest.fixture
-def way(transactional_db: None) -> Iterator[Relay]:
+def way(left_alone: None) -> Iterator[Relay]:
     """A way to the database that can be cut."""
     connection.ensure_connection()
     place = connection.connection.info
@@ -225,7 +230,7 @@ def test_it_goes_on_through_an_outage_and_ctrl_c_is_its_good_end(way: Relay) -> 
     assert (process.returncode, errors) == (0, "")
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("left_alone")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
 def test_it_draws_on_the_other_screen_and_gives_the_terminal_back(number: signal.Signals, code: int) -> None:
     factories.guard("ETHUSDT")

@@ -10,6 +10,8 @@ from pytest_django.fixtures import Settings
 
 from robson.local.simulator import SimulatorProcess
 from tests import factories
+from tests.live import database_url
+from tests.terminal import HIDE_CURSOR, ROBSON, SHOW_CURSOR, OnTerminal
 from tests.trading.support import run, trade_on
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import PositionState
@@ -58,6 +60,24 @@ def test_panic_takes_over_what_no_worker_takes(exchange: SimulatorProcess) -> No
     assert [state_of(position) for position in positions] == [PositionState.CLOSED] * 2
     assert "No worker took the exit" in err.getvalue()
     assert exchange.control.ledger()["violations"] == []
+
+
+def test_panic_shows_on_a_terminal_how_far_each_exit_is(exchange: SimulatorProcess) -> None:
+    position = held(exchange)
+    environment = {
+        **exchange.environment(),
+        "DATABASE_URL": database_url(),
+        "REDIS_URL": "redis://127.0.0.1:9/1",
+    }
+    exchange.control.fault("latency_ms", ms=600, path="/sapi/v1/margin/order")
+    with OnTerminal([*ROBSON, "panic", "--yes"], environment) as terminal:
+        terminal.until("BTCUSDT Long")
+        assert terminal.ended() == 0
+    assert "of 0.01" in terminal.drawn
+    assert "in this process" in terminal.drawn
+    assert "closed at 60000" in terminal.drawn
+    assert terminal.drawn.rindex(SHOW_CURSOR) > terminal.drawn.rindex(HIDE_CURSOR)
+    assert state_of(position) == PositionState.CLOSED
 
 
 def test_panic_pauses_entries_and_disarms_and_records_who_asked() -> None:

@@ -91,7 +91,12 @@ def test_what_people_wrote_is_no_markup(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("variables", "options", "coloured"),
-    [({}, {}, True), ({"NO_COLOR": "1"}, {}, False), ({}, {"no_color": True}, False)],
+    [
+        ({}, {}, True),
+        ({"NO_COLOR": "1"}, {}, False),
+        ({}, {"no_color": True}, False),
+        ({"NO_COLOR": "1"}, {"force_color": True}, True),
+    ],
 )
 def test_colours_can_be_had_off(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], options: dict[str, bool], coloured: bool

@@ -50,8 +50,9 @@ class OwnerCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """On the command line, why it was refused is a sentence without the name of a class before it."""
-        # Django itself knows the option only.
-        options["no_color"] = self.colourless = options["no_color"] or bool(os.environ.get("NO_COLOR"))
+        # Django itself knows its options only.
+        options["no_color"] |= bool(os.environ.get("NO_COLOR")) and not options["force_color"]
+        self.colourless = options["no_color"]
         try:
             return super().execute(*args, **options)
         except CommandError as refusal:

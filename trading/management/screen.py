@@ -41,12 +41,12 @@ def is_terminal(stream: Stream) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def console(stream: Stream, *, no_color: bool = False) -> Console:
-    """A rich console on this stream: plain text where it is no terminal."""
+def console(stream: Stream, *, no_color: bool | None = None) -> Console:
+    """A rich console on this stream: plain text where it is no terminal. None: as NO_COLOR says."""
     return Console(
         file=_Plain(stream),  # type: ignore[arg-type]  # rich writes, flushes and asks for isatty, no more
         force_terminal=stream.isatty(),
-        no_color=no_color or None,
+        no_color=no_color,
         # A terminal's width may change while something is shown on it.
         width=None if stream.isatty() else PIPE_WIDTH,
         highlight=False,

@@ -23,7 +23,7 @@ class Command(OwnerCommand):
             self.print_json({"account": account.name, "entries_paused": True, "changed": changed})
         elif changed:
             self.say(f"Entries are paused on {account}: nothing new is opened. Stops and exits go on.")
-            self.say("A crossover that comes meanwhile ends its arming. `robson resume` allows entries again.")
+            self.say("A crossover meanwhile ends its arming. `robson resume` allows entries again.")
         else:
             self.say(f"Entries are paused on {account} already{_since(account)}. Nothing was changed.")
 
