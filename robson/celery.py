@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import task_prerun, worker_init
+from celery.signals import task_prerun, worker_init, worker_process_init
 from django.db import close_old_connections
 from kombu import Queue
 
@@ -25,6 +25,15 @@ app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
 def name_the_process(sender: Any, **_: object) -> None:
     """Events and leases say which worker it was."""
     os.environ.setdefault("ROBSON_PROCESS", str(sender.hostname).partition("@")[0])
+
+
+@worker_process_init.connect
+def have_files_to_count_in(**_: object) -> None:
+    """A child counts in files of its own: made here, not during its first exit."""
+    # No sooner: metrics are made for the folder that the settings name.
+    from trading import metrics
+
+    metrics.FRAMES.labels(outcome="received").inc(0)
 
 
 @task_prerun.connect

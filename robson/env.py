@@ -41,5 +41,13 @@ def decimal(name: str, default: str) -> Decimal:
     return number
 
 
+def choice(name: str, allowed: tuple[str, ...]) -> str:
+    """One of these; the first unless another is named."""
+    value = text(name, allowed[0])
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(allowed)}, not {value!r}.")
+    return value
+
+
 def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]

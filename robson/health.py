@@ -1,23 +1,27 @@
 """Whether the system does its job: each part with what is known about it."""
 
-from collections.abc import Iterable
+import select
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 import redis
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import connection
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
+from django.db import OperationalError, connection, transaction
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from safetynet.models import PollState
 from trading import queries
-from trading.models import Heartbeat
+from trading.domain.lifecycle import OWNED_STATES
+from trading.models import Heartbeat, Position
 
 CONSUMER = "consumer"
 CONSUMER_SILENT_S = 15
-BROKER_TIMEOUT_S = 1.0
+BROKER_ANSWERS_S = 1.0
+DATABASE_ANSWERS_S = 2
 # One poll may fail, or be late behind a slow exchange; the third in a row is an alarm.
 MISSED_POLLS = 3
 
@@ -33,44 +37,47 @@ class Part:
 
 
 def parts(now: datetime) -> list[Part]:
-    """Database, broker, consumer and every account's poll."""
+    """Database, broker, consumer, the streams that stops depend on, and every account's poll.
+
+    Bounded, whatever hangs: by `BROKER_ANSWERS_S` and a few times `DATABASE_ANSWERS_S`.
+    """
     broker = _broker()
     try:
-        _database()
-        return [Part("database", True, "answers"), broker, _consumer(now), *_polls(now)]
+        with quick_answers():
+            told = [*_consumer(now), *_polls(now)]
     except DatabaseError as error:
         return [Part("database", False, _line(error)), broker]
+    return [Part("database", True, "answers"), broker, *told]
 
 
-class Gauges(Collector):
-    """The same as metrics, for alarms: 1 or 0 per part, and its age."""
-
-    def __init__(self, now: datetime) -> None:
-        self._now = now
-
-    def describe(self) -> Iterable[GaugeMetricFamily]:
-        """Nothing: the registry would otherwise collect once more just to learn the names."""
-        return ()
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        ready = GaugeMetricFamily("robson_ready", "Whether a part does its job", labels=["part"])
-        age = GaugeMetricFamily("robson_age_seconds", "Since a part last did its job", labels=["part"])
-        for part in parts(self._now):
-            ready.add_metric([part.name], float(part.ready))
-            if part.age_s is not None:
-                age.add_metric([part.name], part.age_s)
-        yield ready
-        yield age
+@contextmanager
+def quick_answers() -> Iterator[None]:
+    """Questions to the database in here take seconds at most. Raises DatabaseError, even if it only hangs."""
+    _must_answer(DATABASE_ANSWERS_S)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{DATABASE_ANSWERS_S}s"])
+        yield
 
 
-def _database() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+def _must_answer(within_s: float) -> None:
+    # A server that hangs keeps its connections, and PostgreSQL's own time-outs are the server's to watch.
+    connection.ensure_connection()
+    raw = connection.connection.pgconn
+    raw.send_query(b"SELECT 1")
+    if not select.select([raw.socket], [], [], within_s)[0]:
+        connection.close()
+        raise OperationalError(f"no answer within {within_s} s")
+    while raw.get_result() is not None:
+        pass
 
 
 def _broker() -> Part:
     client = redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=BROKER_TIMEOUT_S, socket_connect_timeout=BROKER_TIMEOUT_S
+        settings.REDIS_URL,
+        socket_timeout=BROKER_ANSWERS_S,
+        socket_connect_timeout=BROKER_ANSWERS_S,
+        # By default it would ask four times, and wait in between.
+        retry=Retry(NoBackoff(), 0),
     )
     try:
         client.ping()
@@ -81,9 +88,30 @@ def _broker() -> Part:
     return Part("broker", True, "answers")
 
 
-def _consumer(now: datetime) -> Part:
+def _consumer(now: datetime) -> Iterable[Part]:
     beat = Heartbeat.objects.filter(name=CONSUMER).first()
-    return _fresh("consumer", beat.at if beat else None, now, CONSUMER_SILENT_S, "heartbeat")
+    yield _fresh("consumer", beat.at if beat else None, now, CONSUMER_SILENT_S, "heartbeat")
+    silent = _silent_streams(beat) if beat else {}
+    # Core's stops depend on a stream; the Safety Net asks for its prices at each poll.
+    at_stake = Position.objects.filter(state__in=OWNED_STATES, slot__symbol__in=silent).order_by()
+    symbols = sorted(at_stake.values_list("slot__symbol", flat=True).distinct())
+    if not symbols:
+        yield Part("feed", True, "no stream that a stop depends on is silent")
+    for symbol in symbols:
+        yield _silent_feed(symbol, silent[symbol], beat.at if beat else now, now)
+
+
+def _silent_streams(beat: Heartbeat) -> dict[str, float | None]:
+    """The symbols that the consumer calls stale, with the silence in seconds at its heartbeat, if known."""
+    prices = beat.data.get("prices", {})
+    return {symbol: prices.get(symbol, {}).get("age_s") for symbol in beat.data.get("stale", ())}
+
+
+def _silent_feed(symbol: str, silent_s: float | None, told_at: datetime, now: datetime) -> Part:
+    if silent_s is None:
+        return Part(f"feed:{symbol}", False, "its stream has told no price yet, REST prices stand in")
+    age = round(silent_s + (now - told_at).total_seconds(), 1)
+    return Part(f"feed:{symbol}", False, f"its stream is silent for {age} s, REST prices stand in", age)
 
 
 def _polls(now: datetime) -> Iterable[Part]:

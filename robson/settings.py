@@ -178,19 +178,30 @@ metrics.share_through(METRICS_DIR)
 STRICT_TRANSACTIONS = env.flag("ROBSON_STRICT_TRANSACTIONS", default=DEBUG)
 
 LOG_LEVEL = env.text("ROBSON_LOG_LEVEL", "INFO")
+LOG_FORMAT = env.choice("ROBSON_LOG_FORMAT", ("console", "json"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"subject": {"()": "robson.logs.NameSubject"}},
     "formatters": {
-        "line": {
+        "console": {
             "()": "robson.logs.UtcFormatter",
             "format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s",
         },
+        "json": {"()": "robson.logs.JsonFormatter"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["subject"]}
+    },
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
-        name: {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False}
-        for name in ("robson", "trading", "safetynet", "celery.beat", "django.request")
+        **{
+            name: {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False}
+            # Uvicorn would bring a format of its own.
+            for name in ("robson", "trading", "safetynet", "celery.beat", "django.request", "uvicorn")
+        },
+        "uvicorn.access": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        # At DEBUG these write down whole requests and frames: signatures, listen tokens, addresses with keys.
+        **{name: {"level": "INFO"} for name in ("urllib3", "websockets", "aiohttp", "apprise", "binance")},
     },
 }

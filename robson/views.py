@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from robson import health
+from robson import gauges, health
 from robson import metrics as process_metrics
 
 
@@ -32,5 +32,5 @@ def readyz(_request: HttpRequest) -> JsonResponse:
 @never_cache
 def metrics(_request: HttpRequest) -> HttpResponse:
     """Prometheus's text format, over all processes."""
-    text = process_metrics.exposition(settings.METRICS_DIR, also=[health.Gauges(timezone.now())])
+    text = process_metrics.exposition(settings.METRICS_DIR, also=[gauges.Gauges(timezone.now())])
     return HttpResponse(text, content_type=process_metrics.CONTENT_TYPE)

@@ -33,6 +33,7 @@ from trading.domain.rounding import to_wire
 from trading.domain.types import SlotKey
 from trading.exchange.errors import ExchangeError
 from trading.execution import Desk
+from trading.logcontext import about
 from trading.queries import Account
 
 log = logging.getLogger(__name__)
@@ -92,6 +93,12 @@ def act(work: Work, situation: Situation, decision: Decision) -> None:
     Raises LeaseLost when another poll has taken over, SoftTimeLimitExceeded, and DatabaseError unless it is
     about this position's row alone.
     """
+    guard = work.guards.get(situation.slot)
+    with about(guard) if guard else about(symbol=situation.slot.symbol):
+        _act_or_say_why(work, situation, decision)
+
+
+def _act_or_say_why(work: Work, situation: Situation, decision: Decision) -> None:
     try:
         _act(work, situation, decision)
     except Exception as error:
@@ -166,7 +173,7 @@ def _enforce(work: Work, situation: Situation, guard: GuardedPosition) -> None:
 
 
 def _request_exit(work: Work, guard: GuardedPosition, price: Decimal) -> None:
-    first = guarding.remember_touch(guard, price)
+    first = guarding.remember_touch(guard, price, work.sight.priced_at)
     metrics.EXIT_REQUESTS.labels(symbol=guard.slot.symbol).inc()
     work.report.exits_requested.append(guard.pk)
     # One refusal is enough: asking a broker that is away takes time that exits have not got.

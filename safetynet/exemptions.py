@@ -34,7 +34,7 @@ def exempt(*, slot: Slot, until: datetime, reason: str, by: str, at: datetime) -
             slot=slot, until=until, reason=reason.strip()[:255], created_by=by[:150], created_at=at
         )
         guarding = GuardedPosition.objects.filter(slot=slot, state=GuardState.GUARDING)
-        guarding.update(touched_price=None)
+        guarding.update(touched_price=None, touched_at=None)
         journal.append(EventKind.GUARD_EXEMPTED, exemption, at=at, until=until, reason=reason.strip(), by=by)
     log.info("Safety Net: %s exempted until %s by %s: %s", slot, until.isoformat(), by, reason)
     return exemption

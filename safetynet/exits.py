@@ -14,6 +14,7 @@ from trading.domain.lifecycle import OWNED_STATES, GuardState
 from trading.domain.rounding import to_wire
 from trading.domain.types import Venue
 from trading.execution import Claimed, Desk, OrderIntent, Owner, Part, Provided, Purpose, Step, Terms
+from trading.logcontext import about
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,11 @@ def exit_guard(guard_id: int, desk: Desk | None = None) -> None:
     guard = GuardedPosition.objects.select_related("slot__account").get(pk=guard_id)
     if guard.state != GuardState.GUARDING or guard.touched_price is None:
         return
-    desk = desk or gateway.desk_for(guard.slot.account)
+    with about(guard):
+        _exit(guard, desk or gateway.desk_for(guard.slot.account))
+
+
+def _exit(guard: GuardedPosition, desk: Desk) -> None:
     hint = exclusions.contains(guard.slot.key)
     log.info("Safety Net: exit of %s: Redis says %s", guard, _SAYS[hint])
     try:
@@ -129,6 +134,7 @@ def _terms(guard: GuardedPosition) -> Terms:
         reason=REASON,
         guard_id=guard.pk,
         trigger_price=guard.touched_price,
+        triggered_at=guard.touched_at,
     )
 
 

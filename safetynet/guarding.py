@@ -77,7 +77,7 @@ def recompute(guard: GuardedPosition, finding: Finding, lot: Decimal) -> bool:
     noticed = abs(fields["quantity"] - guard.quantity) >= lot or fields["stop_price"] != guard.stop_price
     if fields["stop_price"] != guard.stop_price:
         # The touch was of another stop.
-        fields["touched_price"] = None
+        fields |= {"touched_price": None, "touched_at": None}
     before = {
         "quantity_before": guard.quantity,
         "entry_before": guard.entry_price,
@@ -127,11 +127,12 @@ def close(guard: GuardedPosition, exit_price: Decimal | None, at: datetime) -> b
     return closed
 
 
-def remember_touch(guard: GuardedPosition, price: Decimal) -> bool:
-    """From now on the exit is due, whatever becomes of the price. True the first time."""
-    first = bool(_guarding(guard).filter(touched_price__isnull=True).update(touched_price=price))
+def remember_touch(guard: GuardedPosition, price: Decimal, at: datetime) -> bool:
+    """From now on the exit is due, whatever becomes of the price, received `at`. True the first time."""
+    untouched = _guarding(guard).filter(touched_price__isnull=True)
+    first = bool(untouched.update(touched_price=price, touched_at=at))
     if first:
-        guard.touched_price = price
+        guard.touched_price, guard.touched_at = price, at
         log.warning(
             "Safety Net: %s touched its safety stop=%s at %s",
             guard.slot,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.conf import settings
 from django.db.models import F, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
@@ -32,13 +33,17 @@ class LeaseLost(Exception):
 
 @dataclass(slots=True)
 class Lease:
-    """`dismissed`: balances, by symbol, that earlier polls have looked into and found to be no position."""
+    """`dismissed`: balances, by symbol, that earlier polls have looked into and found to be no position.
+
+    `late_s`: how much more than one interval after the poll before it this one began, in seconds.
+    """
 
     account_id: int
     token: str
     started: datetime
     dismissed: dict[str, str]
     renewed: datetime
+    late_s: float
 
 
 def begin(account: Account, holder: str, now: datetime) -> Lease | None:
@@ -53,7 +58,10 @@ def begin(account: Account, holder: str, now: datetime) -> Lease | None:
         last_started_at=now,
         polls=F("polls") + 1,
     )
-    return Lease(account.pk, token, now, state.dismissed, renewed=now) if taken else None
+    if not taken:
+        return None
+    late_s = _late_s(state.last_started_at, now)
+    return Lease(account.pk, token, now, state.dismissed, renewed=now, late_s=late_s)
 
 
 def renew(lease: Lease, now: datetime) -> None:
@@ -78,6 +86,12 @@ def end(lease: Lease, now: datetime, *, dismissed: dict[str, str] | None = None,
     if dismissed is not None:
         fields["dismissed"] = dismissed
     _held(lease).update(**fields)
+
+
+def _late_s(before: datetime | None, now: datetime) -> float:
+    if before is None:
+        return 0.0
+    return max(0.0, (now - before) / timedelta(seconds=1) - settings.POLL_INTERVAL_S)
 
 
 def _held(lease: Lease) -> QuerySet[PollState]:

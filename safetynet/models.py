@@ -39,6 +39,7 @@ class GuardedPosition(models.Model):
         null=True,
         help_text="Set by the touch of the stop: an exit is due.",
     )
+    touched_at = models.DateTimeField(null=True, help_text="When the price of that touch was received.")
     last_price = models.DecimalField(max_digits=30, decimal_places=12, null=True)
     last_seen_at = models.DateTimeField(default=timezone.now)
     exit_price = models.DecimalField(max_digits=30, decimal_places=12, null=True)
@@ -65,6 +66,9 @@ class GuardedPosition(models.Model):
 
     def event_links(self) -> dict[str, Any]:
         return {"slot_id": self.slot_id, "guard_id": self.pk}
+
+    def log_ids(self) -> dict[str, object]:
+        return {**self.slot.log_ids(), "guard_id": self.pk}
 
 
 class Exemption(models.Model):

@@ -25,13 +25,17 @@ VENUE = Venue.ISOLATED_MARGIN
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One poll's view of an account. `core` is None when the database could not say what Core owns."""
+    """One poll's view of an account. `core` is None when the database could not say what Core owns.
+
+    `priced_at` is when the prices were received.
+    """
 
     guards: Mapping[SlotKey, GuardedPosition]
     exempt: frozenset[SlotKey]
     core: Mapping[SlotKey, CorePart] | None
     pairs: Mapping[str, MarginPair]
     prices: Mapping[str, Decimal]
+    priced_at: datetime
 
 
 def observe(account: Account, desk: Desk) -> Sight:
@@ -45,7 +49,8 @@ def observe(account: Account, desk: Desk) -> Sight:
     exempt = exempt_slots(account, desk.clock())
     pairs = desk.exchange.margin_pairs()
     core = _either(before, _core(account))
-    return Sight(guards, exempt, core, pairs, prices=desk.exchange.prices())
+    prices = desk.exchange.prices()
+    return Sight(guards, exempt, core, pairs, prices, priced_at=desk.clock())
 
 
 def live_guards(account: Account) -> dict[SlotKey, GuardedPosition]:

@@ -1,8 +1,8 @@
 """The poll: see the whole account, judge each slot, act. Every 20 seconds, from whichever process runs it."""
 
 import logging
+import time
 from collections.abc import Callable
-from datetime import datetime
 
 from django.db import Error as DatabaseError
 
@@ -13,6 +13,7 @@ from safetynet.lease import Lease
 from trading import queries
 from trading.exchange.errors import ExchangeError
 from trading.execution import Desk
+from trading.logcontext import about
 from trading.queries import Account
 
 log = logging.getLogger(__name__)
@@ -35,18 +36,26 @@ def poll(account: Account, desk: Desk) -> PollReport:
     Positions that are as they were at the last poll cost no question of their own. Raises nothing of the
     exchange's or the database's.
     """
-    report = PollReport()
+    with about(account):
+        return _poll(account, desk)
+
+
+def _poll(account: Account, desk: Desk) -> PollReport:
+    report, began = PollReport(), time.perf_counter()
     try:
         turn = lease.begin(account, desk.holder, desk.clock())
         if turn is None:
             log.info("Safety Net: another poll of %s is under way", account)
+            _count(account, "busy")
             return PollReport(ran=False)
+        metrics.LAG.labels(account=account.name).observe(turn.late_s)
         dismissed = _attempt(account, desk, turn, report)
         lease.end(turn, desk.clock(), dismissed=dismissed, error="; ".join(report.failures))
     except DatabaseError as error:
         log.exception("Safety Net: the poll of %s failed", account)
         report.failures.append(_text(error))
-    _count(account, report, desk.clock())
+    _count(account, "failed" if report.failures else "ok")
+    metrics.DURATION.labels(account=account.name).observe(time.perf_counter() - began)
     for companion in _companions:
         companion(account, desk)
     return report
@@ -112,10 +121,8 @@ def _exit_here(work: acting.Work) -> None:
             work.report.failures.append(_text(error))
 
 
-def _count(account: Account, report: PollReport, now: datetime) -> None:
-    metrics.POLLS.labels(account=account.name, outcome="failed" if report.failures else "ok").inc()
-    if not report.failures:
-        metrics.LAST_SUCCESS.labels(account=account.name).set(now.timestamp())
+def _count(account: Account, outcome: str) -> None:
+    metrics.POLLS.labels(account=account.name, outcome=outcome).inc()
 
 
 def _text(error: Exception) -> str:

@@ -89,6 +89,7 @@ def claim_at_once(
         claims.busy_or_raise(error, intent)
     if not done:
         return None
+    journal.count_once_committed((moved, claimed, sent))
     for name, value in {"state": step.to, **step.columns}.items():
         setattr(step.row, name, value)
     for row in (attempt, intent):

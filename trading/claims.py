@@ -44,7 +44,10 @@ def lock_slot(slot_id: int) -> Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What an intent is about. Quantity in base, trigger price in quote currency."""
+    """What an intent is about. Quantity in base, trigger price in quote currency.
+
+    `triggered_at` is when that price was received; an exit without it counts from its claim.
+    """
 
     purpose: Purpose
     owner: Owner
@@ -53,6 +56,7 @@ class Terms:
     position: Position | None = None
     guard_id: int | None = None
     trigger_price: Decimal | None = None
+    triggered_at: datetime | None = None
 
 
 def claim(slot: Slot, terms: Terms, *, at: datetime) -> OrderIntent:
@@ -94,6 +98,7 @@ def first_attempt(intent: OrderIntent, desk: Desk) -> tuple[OrderAttempt, tuple[
 
 def _new(slot: Slot, terms: Terms, at: datetime) -> OrderIntent:
     side = slot.position_side
+    is_entry = terms.purpose is Purpose.ENTRY
     return OrderIntent(
         slot=slot,
         purpose=terms.purpose,
@@ -101,9 +106,10 @@ def _new(slot: Slot, terms: Terms, at: datetime) -> OrderIntent:
         position=terms.position,
         guard_id=terms.guard_id,
         reason=terms.reason,
-        order_side=side.entry_order if terms.purpose is Purpose.ENTRY else side.exit_order,
+        order_side=side.entry_order if is_entry else side.exit_order,
         quantity=terms.quantity,
         trigger_price=terms.trigger_price,
+        triggered_at=None if is_entry else terms.triggered_at or at,
         created_at=at,
         next_attempt_at=at,
     )

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from trading import evidence, fills, planning, recording
+from trading import evidence, fills, planning, recording, timing
 from trading.at_once import Claimed, Step, claim_at_once, reserve
 from trading.claims import (
     Desk,
@@ -36,6 +36,7 @@ from trading.domain.lifecycle import LIVE_INTENT_STATES, IntentState
 from trading.domain.types import MarketOrder, OrderReport, OrderSide
 from trading.exchange.calls import whole_budget
 from trading.exchange.errors import ExchangeError, OutcomeUnknown, Refused
+from trading.logcontext import about
 from trading.models import Account, OrderAttempt, OrderIntent, Slot
 from trading.models.intent import Owner, Purpose
 from trading.parts import Part, register_part
@@ -111,6 +112,11 @@ def run_attempt(
     `early`: the caller has a reading of the exchange's holding under way. `alone`: it has just seen, under
     the slot's lock, that Core owns nothing there.
     """
+    with about(attempt.intent, attempt=attempt.number):
+        _run(attempt, desk, early, alone)
+
+
+def _run(attempt: OrderAttempt, desk: Desk, early: EarlyRead | None, alone: bool) -> None:
     looking = attempt.intent.state == IntentState.UNKNOWN
     report = _look_up(attempt, desk) if looking else _send(attempt, desk, early, alone)
     if report is None:
@@ -131,7 +137,8 @@ def _send(attempt: OrderAttempt, desk: Desk, early: EarlyRead | None, alone: boo
         recording.not_executed(attempt, error, at=desk.clock())
         return None
     try:
-        return desk.exchange.send_market_order(_order(attempt))
+        with timing.until_order(attempt.intent, desk.clock()):
+            return desk.exchange.send_market_order(_order(attempt))
     except OutcomeUnknown as error:
         recording.unknown(attempt, error, at=desk.clock())
     except ExchangeError as error:
@@ -190,7 +197,7 @@ def _record(attempt: OrderAttempt, desk: Desk, report: OrderReport) -> None:
     report = fills.completed(report, desk.exchange)
     rules = desk.exchange.symbol_rules(report.symbol)
     left = planning.left_after(attempt.intent, desk.exchange, report)
-    recording.executed(attempt, report, left=left, base_asset=rules.base_asset, at=desk.clock())
+    _executed(attempt, desk, report, left, rules.base_asset)
 
 
 def _record_overtaken(intent: OrderIntent, desk: Desk, base_asset: str) -> None:
@@ -199,8 +206,15 @@ def _record_overtaken(intent: OrderIntent, desk: Desk, base_asset: str) -> None:
         report = desk.exchange.find_order(intent.slot.symbol, earlier.client_order_id)
         if report is not None and report.is_final:
             report = fills.completed(report, desk.exchange)
-            left = ExitPlan(Verdict.FLAT)
-            recording.executed(earlier, report, left=left, base_asset=base_asset, at=desk.clock())
+            _executed(earlier, desk, report, ExitPlan(Verdict.FLAT), base_asset)
+
+
+def _executed(
+    attempt: OrderAttempt, desk: Desk, report: OrderReport, left: ExitPlan, base_asset: str
+) -> None:
+    at = desk.clock()
+    filled_at = timing.filled_at(report, desk.exchange, at)
+    recording.executed(attempt, report, left=left, base_asset=base_asset, at=at, filled_at=filled_at)
 
 
 def _look_up(attempt: OrderAttempt, desk: Desk) -> OrderReport | None:

@@ -3,16 +3,18 @@
 import logging
 import os
 import threading
+import time
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 
 from django.conf import settings
 from django.db import connection
 
 from trading import journal, metrics
-from trading.exchange.calls import CallReport, CallSettings
+from trading.exchange import weights
+from trading.exchange.calls import CallReport, CallSettings, silences
 from trading.exchange.endpoints import Endpoints, check_mix
-from trading.exchange.errors import StopAndPage
+from trading.exchange.errors import RetryLater, StopAndPage
 from trading.exchange.http import Timeouts
 from trading.exchange.rest import BinanceMargin
 from trading.exchange.rules_cache import RulesCache
@@ -73,7 +75,9 @@ def _connect(account: Account) -> BinanceMargin:
         )
     connect_s, read_s = settings.HTTP_TIMEOUT_S
     rules = CallSettings(
-        timeouts=Timeouts(connect_s, read_s), before_call=refuse_in_transaction, after_call=_measure
+        timeouts=Timeouts(connect_s, read_s),
+        before_call=refuse_in_transaction,
+        after_call=partial(_measure, account.name),
     )
     hosts = endpoints()
     return BinanceMargin(hosts, api_key=key, api_secret=secret, settings=rules, rules=_rules_at(hosts.api))
@@ -95,7 +99,20 @@ def refuse_in_transaction(name: str) -> None:
     log.error(message)
 
 
-def _measure(report: CallReport) -> None:
+def _measure(account: str, report: CallReport) -> None:
     outcome = type(report.error).__name__ if report.error else "ok"
     metrics.EXCHANGE_CALLS.labels(call=report.name, outcome=outcome).inc()
     metrics.EXCHANGE_SECONDS.labels(call=report.name).observe(report.seconds)
+    _measure_budget(account, report)
+
+
+def _measure_budget(account: str, report: CallReport) -> None:
+    for name, used in report.weights.items():
+        limit, path = weights.counted_at(name, report.path)
+        # What counts an account's own weight is the same from whichever address it is asked.
+        whose = account if "UID" in name else ""
+        metrics.WEIGHT_USED.labels(host=report.host, limit=limit, path=path, account=whose).set(used)
+    error = report.error
+    if isinstance(error, RetryLater | StopAndPage) and silences(error):
+        metrics.REFUSED.labels(host=report.host, status=error.http_status).inc()
+        metrics.QUIET_UNTIL.labels(host=report.host).set(time.time() + error.after_s)

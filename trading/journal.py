@@ -1,20 +1,20 @@
 """The only way a row changes its state: one row of the transition table, with its event, or nothing."""
 
 import os
-import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from django.db import models, transaction
 
+from trading import metrics
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import GuardState, IntentState, PositionState, check_transition
 from trading.domain.rounding import to_wire
+from trading.logcontext import process_name
 from trading.models import Event
 
 State = TypeVar("State", PositionState, IntentState, GuardState)
@@ -55,6 +55,7 @@ def atomic(*rows: Journaled) -> Iterator[None]:
         with transaction.atomic():
             yield
             Event.objects.bulk_create(_pending.events)
+            count_once_committed(_pending.events)
     except BaseException:
         for row, state in zip(rows, states, strict=True):
             row.state = state
@@ -65,8 +66,7 @@ def atomic(*rows: Journaled) -> Iterator[None]:
 
 def source() -> str:
     """Which process this is, for the event log and for leases."""
-    role = os.environ.get("ROBSON_PROCESS") or (sys.argv[1] if len(sys.argv) > 1 else Path(sys.argv[0]).name)
-    return f"{role[:40]}:{os.getpid()}"
+    return f"{process_name()[:40]}:{os.getpid()}"
 
 
 def event_of(kind: EventKind, row: Linked, *, at: datetime, **data: Any) -> Event:
@@ -79,8 +79,14 @@ def append(kind: EventKind, row: Linked, *, at: datetime, **data: Any) -> None:
     event = event_of(kind, row, at=at, **data)
     if _pending.events is None:
         event.save(force_insert=True)
+        count_once_committed([event])
     else:
         _pending.events.append(event)
+
+
+def count_once_committed(events: Iterable[Event]) -> None:
+    """Count events that the caller has written: those of a transaction when it is committed."""
+    metrics.count_once_committed(*(metrics.EVENTS.labels(kind=event.kind) for event in events))
 
 
 def kind_of_step(row: Journaled, to: PositionState | IntentState | GuardState) -> EventKind:

@@ -14,7 +14,7 @@ from trading.arming import ArmOrder, Preview
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import PositionState
 from trading.explain import NotPossible
-from trading.models import Account, Event, OrderIntent, Position
+from trading.models import Account, OrderIntent, Position
 from trading.models.intent import Owner
 from trading.tasks import execute_intent
 
@@ -119,12 +119,7 @@ def execute_here(intent: OrderIntent) -> None:
 
 
 def _announce(kind: EventKind, account: Account, reason: str, by: str) -> None:
-    Event.objects.create(
-        kind=kind,
-        at=gateway.utc_now(),
-        data={"account": account.name, "reason": reason, "by": by},
-        source=journal.source(),
-    )
+    journal.append(kind, account, at=gateway.utc_now(), account=account.name, reason=reason, by=by)
 
 
 def _instead(position: Position) -> str:

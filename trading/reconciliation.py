@@ -21,6 +21,7 @@ from trading.domain.reconcile import (
 from trading.domain.rounding import people
 from trading.domain.types import MarginPair, OwnTrade, SymbolRules
 from trading.execution import Desk
+from trading.logcontext import about
 from trading.models import Account, Fill, Position
 
 log = logging.getLogger(__name__)
@@ -39,14 +40,14 @@ def reconcile(account: Account, desk: Desk) -> None:
         return
     pairs = desk.exchange.margin_pairs()
     for position in active:
-        pair = pairs.get(position.slot.symbol)
-        if pair is None:
-            log.error("%s: the account's answer leaves its pair out; that does not mean flat", position)
-        else:
-            _compare(position, pair, desk)
+        with about(position):
+            _compare(position, pairs.get(position.slot.symbol), desk)
 
 
-def _compare(position: Position, pair: MarginPair, desk: Desk) -> None:
+def _compare(position: Position, pair: MarginPair | None, desk: Desk) -> None:
+    if pair is None:
+        log.error("%s: the account's answer leaves its pair out; that does not mean flat", position)
+        return
     rules = desk.exchange.symbol_rules(position.slot.symbol)
     missing = _missing(position, pair, rules, desk)
     if not missing:

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import transaction
 
-from trading import fills, journal
+from trading import fills, journal, metrics, timing
 from trading.domain.events import EventKind
 from trading.domain.exits import ExitPlan, Verdict
 from trading.domain.lifecycle import IntentState
@@ -37,15 +37,25 @@ def register_settlement(owner: Owner, handler: SettlementHandler) -> None:
 
 
 def executed(
-    attempt: OrderAttempt, report: OrderReport, *, left: ExitPlan, base_asset: str, at: datetime
+    attempt: OrderAttempt,
+    report: OrderReport,
+    *,
+    left: ExitPlan,
+    base_asset: str,
+    at: datetime,
+    filled_at: datetime | None = None,
 ) -> None:
-    """The exchange knows the order and it is final. `left` is what the exit still has to do."""
+    """The exchange knows the order and it is final. `left` is what the exit still has to do.
+
+    `filled_at` is when its last fill was, by our clock; None without one.
+    """
     with transaction.atomic():
         intent = _held(attempt)
         if not _first_report(attempt, report, at):
             return
         fills.store(attempt, report)
         _append_fill_event(attempt, report, at)
+        timing.until_fill(attempt.intent, filled_at)
         if intent is None:
             return
         if not intent.is_exit:
@@ -179,6 +189,9 @@ def _held(attempt: OrderAttempt) -> OrderIntent | None:
 def _end(intent: OrderIntent, state: IntentState, base_asset: str, at: datetime, **fields: Any) -> None:
     fields |= _totals(intent)
     journal.advance(intent, state, at=at, data=dict(fields), settled_at=at, lease_until=None, **fields)
+    metrics.count_once_committed(
+        metrics.INTENTS.labels(owner=intent.owner, purpose=intent.purpose, state=state)
+    )
     if state is IntentState.DUST:
         log.warning("%s: what is left cannot be sold (below the exchange's minimum). Final.", intent)
     _handlers[Owner(intent.owner)](intent, base_asset, at)

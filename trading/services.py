@@ -67,6 +67,14 @@ def _announce_stop(progress: Progress, at: datetime) -> None:
 # Exit -------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What set an exit off: a price in quote currency, and when it was received; None where there is none."""
+
+    price: Decimal | None
+    at: datetime | None
+
+
 def request_exit(
     *,
     position: Position,
@@ -82,11 +90,12 @@ def request_exit(
     `stop` is the trailing stop as the caller last saw it, `by` the person who asked for the exit. None when
     the position is not Active (any more), or when another exit is live in its slot.
     """
-    columns, data = _change(position, reason, trigger_price, stop)
+    trigger = Trigger(trigger_price, at)
+    columns, data = _change(position, reason, trigger, stop)
     try:
         with journal.atomic(position):
             slot = _leave_active(position, at, columns, {**data, "by": by or None})
-            terms = _terms(position, reason, trigger_price, owner)
+            terms = _terms(position, reason, trigger, owner)
             return execution.claim(slot, terms, at=at) if slot else None
     except execution.SlotBusy as busy:
         _not_claimed(position, busy)
@@ -99,18 +108,20 @@ def exit_now(
     reason: str,
     desk: Desk,
     trigger_price: Decimal | None = None,
+    triggered_at: datetime | None = None,
     stop: TrailingStop | None = None,
     begin_read: Callable[[], PairReader] | None = None,
 ) -> OrderIntent | None:
     """The same, executed at once: claim and first attempt are one commit, then the order goes out.
 
-    `stop` is the trailing stop as the caller last saw it; `begin_read` starts to read the exchange's holding
-    while that commit is under way. Comes back with the intent in whatever state it then has; None as in
-    `request_exit`.
+    `triggered_at` is when the trigger price was received, `stop` the trailing stop as the caller last saw it;
+    `begin_read` starts to read the exchange's holding while that commit is under way. Comes back with the
+    intent in whatever state it then has; None as in `request_exit`.
     """
+    trigger = Trigger(trigger_price, triggered_at)
     try:
-        claimed = _claim_at_once(position, reason, desk, trigger_price, stop, begin_read=begin_read)
-        claimed = claimed or _claim_and_begin(position, reason, desk, trigger_price, stop)
+        claimed = _claim_at_once(position, reason, desk, trigger, stop, begin_read=begin_read)
+        claimed = claimed or _claim_and_begin(position, reason, desk, trigger, stop)
     except execution.SlotBusy as busy:
         _not_claimed(position, busy)
         return None
@@ -132,7 +143,7 @@ def _claim_at_once(
     position: Position,
     reason: str,
     desk: Desk,
-    price: Decimal | None,
+    trigger: Trigger,
     stop: TrailingStop | None,
     *,
     begin_read: Callable[[], PairReader] | None = None,
@@ -140,19 +151,19 @@ def _claim_at_once(
     """The short way. None, with nothing done, if the row is not what the caller holds."""
     if position.state != PositionState.ACTIVE:
         return None
-    columns, data = _change(position, reason, price, stop)
+    columns, data = _change(position, reason, trigger, stop)
     step = Step(position, PositionState.EXITING, columns, data)
-    terms = _terms(position, reason, price, Owner.CORE)
+    terms = _terms(position, reason, trigger, Owner.CORE)
     return execution.claim_at_once(position.slot, step, terms, desk=desk, begin_read=begin_read)
 
 
 def _claim_and_begin(
-    position: Position, reason: str, desk: Desk, price: Decimal | None, stop: TrailingStop | None
+    position: Position, reason: str, desk: Desk, trigger: Trigger, stop: TrailingStop | None
 ) -> Claimed | None:
-    columns, data = _change(position, reason, price, stop)
+    columns, data = _change(position, reason, trigger, stop)
     with journal.atomic(position):
         slot = _leave_active(position, desk.clock(), columns, data)
-        terms = _terms(position, reason, price, Owner.CORE)
+        terms = _terms(position, reason, trigger, Owner.CORE)
         return Claimed(execution.claim_and_begin(slot, terms, desk=desk)) if slot else None
 
 
@@ -170,7 +181,7 @@ def _leave_active(
 
 
 def _change(
-    position: Position, reason: str, price: Decimal | None, stop: TrailingStop | None
+    position: Position, reason: str, trigger: Trigger, stop: TrailingStop | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The columns that leave Active with the position, and what its event says."""
     columns = {
@@ -180,10 +191,11 @@ def _change(
     }
     if stop and stop.extreme:
         columns |= {"stop_price": stop.stop, "extreme_price": stop.extreme}
-    return columns, {"reason": reason, "price": price, "stop": stop.stop if stop else position.stop_price}
+    stop_price = stop.stop if stop else position.stop_price
+    return columns, {"reason": reason, "price": trigger.price, "stop": stop_price}
 
 
-def _terms(position: Position, reason: str, price: Decimal | None, owner: Owner) -> Terms:
+def _terms(position: Position, reason: str, trigger: Trigger, owner: Owner) -> Terms:
     """What an exit of this position is about: all of it."""
     return Terms(
         purpose=Purpose.EXIT,
@@ -191,7 +203,8 @@ def _terms(position: Position, reason: str, price: Decimal | None, owner: Owner)
         quantity=position.quantity,
         reason=reason,
         position=position,
-        trigger_price=price,
+        trigger_price=trigger.price,
+        triggered_at=trigger.at,
     )
 
 

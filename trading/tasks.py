@@ -9,6 +9,7 @@ from django.core.management.base import CommandError
 
 from trading import execution, gateway, queries, reconciliation, startup
 from trading.exchange.errors import ExchangeError
+from trading.logcontext import about
 from trading.models import Event, OrderIntent
 
 log = logging.getLogger(__name__)
@@ -32,16 +33,21 @@ def execute_intent(intent_id: int) -> None:
     Only who had it in hand comes back: else each delivery would add one to every later round.
     """
     intent = OrderIntent.objects.select_related("slot__account").get(pk=intent_id)
+    with about(intent):
+        _execute(intent)
+
+
+def _execute(intent: OrderIntent) -> None:
     try:
         desk = gateway.desk_for(intent.slot.account)
     except gateway.MissingCredentials as error:
         # Nothing is claimed: whoever has the keys finds it at the next sweep.
         log.critical("%s is not executed by this worker: %s", intent, error)
         return
-    had_it = execution.work(intent_id, desk)
-    due = execution.due_at(intent_id) if had_it else None
+    had_it = execution.work(intent.pk, desk)
+    due = execution.due_at(intent.pk) if had_it else None
     if due is not None:
-        execute_intent.apply_async((intent_id,), eta=due, expires=due + timedelta(minutes=1))
+        execute_intent.apply_async((intent.pk,), eta=due, expires=due + timedelta(minutes=1))
 
 
 @shared_task(name="trading.sweep", expires=10)

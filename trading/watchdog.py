@@ -10,6 +10,7 @@ from trading.domain.lifecycle import PositionState
 from trading.domain.trailing import on_price
 from trading.domain.types import Tick
 from trading.execution import Desk
+from trading.logcontext import about
 from trading.models import Account, Heartbeat, OrderIntent, Position
 from trading.services import Progress
 
@@ -36,7 +37,10 @@ def stand_in(account: Account, desk: Desk) -> list[OrderIntent]:
     log.critical("the consumer is silent: %s stops of %s are driven by REST prices", len(active), account)
     time_ms, prices = desk.exchange.now_ms(), desk.exchange.prices()
     ticks = {symbol: Tick(symbol, price, time_ms) for symbol, price in prices.items()}
-    claimed = [_drive(position, ticks.get(position.slot.symbol), desk) for position in active]
+    claimed = []
+    for position in active:
+        with about(position):
+            claimed.append(_drive(position, ticks.get(position.slot.symbol), desk))
     return [intent for intent in claimed if intent is not None]
 
 

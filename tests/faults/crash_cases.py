@@ -146,7 +146,7 @@ def _guard(account: Account, side: Side) -> int:
     assert services.poll(account, gateway.desk_for(account)).opened == 1
     exchange.close()
     guard = GuardedPosition.objects.get(slot__account=account)
-    guarding.remember_touch(guard, TOUCHED_AT[side])
+    guarding.remember_touch(guard, TOUCHED_AT[side], gateway.utc_now())
     return guard.pk
 
 

@@ -94,7 +94,7 @@ def guarded(world: World, side: Side) -> GuardedPosition:
     services.poll(world.account, world.desk)
     guard = GuardedPosition.objects.get()
     touch(world, side)
-    guarding.remember_touch(guard, TOUCHED_AT[side])
+    guarding.remember_touch(guard, TOUCHED_AT[side], world.desk.clock())
     return guard
 
 

@@ -10,6 +10,7 @@ from pytest_django.fixtures import Settings
 from safetynet.models import PollState
 from tests import factories
 from trading import metrics
+from trading.domain.lifecycle import PositionState
 from trading.models import Heartbeat
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +36,7 @@ def test_ready_when_every_part_does_its_job(client: Client) -> None:
     everything_works()
     code, parts = readiness(client)
     assert code == 200, parts
-    assert set(parts) == {"database", "broker", "consumer", "poll:main"}
+    assert set(parts) == {"database", "broker", "consumer", "feed", "poll:main"}
 
 
 def test_not_ready_without_a_consumer_or_a_poll(client: Client) -> None:
@@ -79,6 +80,39 @@ def test_not_ready_without_the_broker(client: Client, settings: Settings) -> Non
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
     code, parts = readiness(client)
     assert (code, parts["broker"]["ready"]) == (503, False)
+
+
+def silent_for(seconds: float, *symbols: str) -> None:
+    """The streams of these symbols have said nothing for so long, as the consumer tells."""
+    told = {"price": "60000", "at_ms": 1, "age_s": seconds, "source": "rest"}
+    data = {"symbols": list(symbols), "stale": list(symbols), "prices": dict.fromkeys(symbols, told)}
+    Heartbeat.objects.update(data=data)
+
+
+def test_a_silent_stream_with_a_position_open_is_not_ready_and_named(client: Client) -> None:
+    everything_works()
+    factories.core_position("BTCUSDT")
+    factories.core_position("ETHUSDT", state=PositionState.ARMED)
+    silent_for(31, "BTCUSDT", "ETHUSDT")
+    code, parts = readiness(client)
+    assert (code, {name for name in parts if "feed" in name}) == (503, {"feed:BTCUSDT"})
+    assert "silent for 31." in parts["feed:BTCUSDT"]["detail"]
+
+
+def test_a_silent_stream_that_no_stop_depends_on_is_no_news(client: Client) -> None:
+    everything_works()
+    factories.core_position("BTCUSDT", state=PositionState.CLOSED)
+    factories.guard("ETHUSDT")
+    silent_for(31, "BTCUSDT", "ETHUSDT")
+    assert readiness(client)[0] == 200
+
+
+def test_a_stream_that_never_spoke_is_named_too(client: Client) -> None:
+    everything_works()
+    factories.core_position("BTCUSDT")
+    Heartbeat.objects.update(data={"symbols": ["BTCUSDT"], "stale": ["BTCUSDT"], "prices": {}})
+    code, parts = readiness(client)
+    assert (code, parts["feed:BTCUSDT"]["age_s"]) == (503, None)
 
 
 def test_metrics_show_counters_and_the_state_of_every_part(client: Client) -> None:

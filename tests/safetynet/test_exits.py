@@ -315,7 +315,7 @@ def test_an_exempted_slot_is_not_exited(
     exemption = services.exempt(
         slot=touched.slot, until=now + timedelta(hours=1), reason="I am watching it", by="owner", at=now
     )
-    guarding.remember_touch(touched, Decimal(58000))
+    guarding.remember_touch(touched, Decimal(58000), now)
 
     services.exit_guard(touched.pk, desk)
     assert our_orders(market) == []

@@ -21,7 +21,6 @@ from safetynet.models import GuardedPosition, PollState
 from safetynet.tasks import poll_all, rebuild_exclusions
 from tests import factories
 from tests.safetynet.support import Poll, at_once, deposit
-from trading import gateway
 from trading.domain.types import Side
 from trading.exchange.calls import CallReport
 from trading.exchange.rest import BinanceMargin
@@ -230,14 +229,14 @@ def test_polling_goes_on_without_redis(poll: Poll, market: SimulatorProcess, set
 def calls(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the exchange calls that this thread makes."""
     made: list[str] = []
-    measure = gateway._measure
+    assert isinstance(desk.exchange, BinanceMargin)
+    caller = desk.exchange._caller
+    measure = caller._settings.after_call
 
     def note(report: CallReport) -> None:
         made.append(report.name)
         measure(report)
 
-    assert isinstance(desk.exchange, BinanceMargin)
-    caller = desk.exchange._caller
     monkeypatch.setattr(caller, "_settings", replace(caller._settings, after_call=note))
     return made
 

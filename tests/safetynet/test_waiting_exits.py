@@ -61,7 +61,7 @@ def exempt(guard: GuardedPosition) -> None:
     """By the owner; and a poll that had looked before sees the touch once more."""
     now = gateway.utc_now()
     services.exempt(slot=guard.slot, until=now + timedelta(hours=1), reason="news", by="owner", at=now)
-    guarding.remember_touch(guard, TOUCH)
+    guarding.remember_touch(guard, TOUCH, now)
 
 
 def test_nothing_changes_meanwhile_and_it_exits(touched: GuardedPosition, market: SimulatorProcess) -> None:

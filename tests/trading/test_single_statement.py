@@ -22,7 +22,7 @@ PASSING = {"id", "at", "created_at", "next_attempt_at", "lease_until", "timestam
 
 
 def claim(position: Position, reason: str, desk: Desk, price: Any, stop: Any) -> OrderAttempt | None:
-    claimed = services._claim_at_once(position, reason, desk, price, stop)
+    claimed = services._claim_at_once(position, reason, desk, services.Trigger(price, factories.NOON), stop)
     return claimed.attempt if claimed else None
 
 
@@ -62,7 +62,8 @@ def test_both_ways_leave_the_same_rows(world: World) -> None:
     price = swift.entry_price
     attempt = claim(swift, REASON, world.desk, price, swift.trailing)
     assert attempt is not None
-    assert services._claim_and_begin(slow, REASON, world.desk, price, slow.trailing) is not None
+    trigger = services.Trigger(price, factories.NOON)
+    assert services._claim_and_begin(slow, REASON, world.desk, trigger, slow.trailing) is not None
     assert left_behind(swift) == left_behind(slow)
 
 

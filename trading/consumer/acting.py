@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from datetime import datetime
@@ -12,7 +11,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from kombu.exceptions import OperationalError as BrokerError
 
-from trading import entry, execution, gateway, metrics, queries, services
+from trading import entry, execution, gateway, queries, services
 from trading.consumer.lanes import Lane, Lanes
 from trading.consumer.market import EntryWatch, StopWatch
 from trading.domain.crossover import Signal
@@ -20,6 +19,7 @@ from trading.domain.lifecycle import LIVE_INTENT_STATES, PositionState
 from trading.domain.rounding import people
 from trading.domain.types import MarginPair, Tick
 from trading.exchange.errors import ExchangeError
+from trading.logcontext import about
 from trading.models import OrderIntent, Position
 from trading.planning import pair_of
 from trading.tasks import execute_intent
@@ -27,6 +27,7 @@ from trading.tasks import execute_intent
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+ExitNow = Callable[[], OrderIntent | None]
 
 RETRY_S = 0.5
 ENTRY_TRIES = 6
@@ -43,10 +44,15 @@ class Acting:
 
     def exit(self, watch: StopWatch, tick: Tick) -> None:
         """The stop is touched. The first attempt starts before anything else happens."""
-        started, lane = time.perf_counter(), self._lanes.freest()
+        heard_at, lane = gateway.utc_now(), self._lanes.freest()
         reader = self._lanes.readers[lane]
-        claimed = lane.submit(lambda: _exit_now(watch, tick, reader))
-        self._follow(watch.position, self._exit(watch, tick, lane, claimed, started))
+
+        def exit_now() -> OrderIntent | None:
+            return _exit_now(watch, tick, heard_at, reader)
+
+        with about(watch.position):
+            claimed = lane.submit(exit_now)
+        self._follow(watch.position, self._exit(watch, tick, lane, exit_now, claimed))
 
     def enter(self, watch: EntryWatch, signal: Signal) -> None:
         self._follow(watch.position, self._enter(watch.position, signal))
@@ -62,7 +68,8 @@ class Acting:
             await asyncio.wait(self._tasks, timeout=settings.INTENT_LEASE_S)
 
     def _follow(self, position: Position, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        with about(position):
+            task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         self._busy.add(position.pk)
         task.add_done_callback(lambda done: self._ended(position, done))
@@ -75,21 +82,20 @@ class Acting:
         self._changed()
 
     async def _exit(
-        self, watch: StopWatch, tick: Tick, lane: Lane, claimed: Future[OrderIntent | None], started: float
+        self, watch: StopWatch, tick: Tick, lane: Lane, exit_now: ExitNow, claimed: Future[OrderIntent | None]
     ) -> None:
-        position, reader = watch.position, self._lanes.readers[lane]
+        position = watch.position
         try:
             intent = await asyncio.wrap_future(claimed)
         except Exception as error:  # noqa: BLE001  # a stop fires once: whatever it was, see it through
             _not_recorded(position, error)
             await asyncio.sleep(RETRY_S)
-            intent = await self._until_recorded(position, lane, lambda: _exit_now(watch, tick, reader))
+            intent = await self._until_recorded(position, lane, exit_now)
         log.info("%s: stop %s touched at %s", position, people(watch.stop.stop), people(tick.price))
-        metrics.EXIT_SECONDS.labels(owner="core").observe(time.perf_counter() - started)
         while intent is None and position.state == PositionState.ACTIVE:
             # Another exit is live in the slot. A touched stop stays touched, whatever the price does next.
             await asyncio.sleep(RETRY_S)
-            intent = await self._until_recorded(position, lane, lambda: _exit_now(watch, tick, reader))
+            intent = await self._until_recorded(position, lane, exit_now)
         if intent is not None and intent.state in LIVE_INTENT_STATES:
             await self._back_up(intent)
         # Without an intent in hand, too: one may have been committed by a claim whose answer was lost.
@@ -174,12 +180,13 @@ def _give_up(position: Position, why: str) -> None:
     entry.give_up(position, f"entry given up: {why}", gateway.utc_now())
 
 
-def _exit_now(watch: StopWatch, tick: Tick, reader: Lane) -> OrderIntent | None:
+def _exit_now(watch: StopWatch, tick: Tick, heard_at: datetime, reader: Lane) -> OrderIntent | None:
     return services.exit_now(
         position=watch.position,
         reason="trailing stop",
         desk=gateway.desk_for(watch.position.slot.account),
         trigger_price=tick.price,
+        triggered_at=heard_at,
         stop=watch.stop,
         begin_read=lambda: reader.submit(lambda: _read_pair(watch.position)).result,
     )

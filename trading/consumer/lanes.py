@@ -5,7 +5,7 @@ Cold code and a new TLS handshake cost more than everything else between a price
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from django.db import connection
 
 from trading import gateway, queries, services
 from trading.exchange.errors import ExchangeError
+from trading.logcontext import about, known
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ class Lane:
 
     def submit(self, work: Callable[[], Result]) -> Future[Result]:
         self.waiting += 1
-        future = self._pool.submit(_with_usable_connection, work)
+        future = self._pool.submit(_as_named, known(), work)
         future.add_done_callback(self._done)
         return future
 
@@ -73,6 +74,12 @@ class Lanes:
         others = (*self.catching, self.books, self.loading, self.others)
         for lane in (*self.acting, *self.readers.values(), *others):
             lane.close()
+
+
+def _as_named(ids: Mapping[str, object], work: Callable[[], Result]) -> Result:
+    """What is logged in a lane is about the same as what was being done when it was asked for."""
+    with about(None, **ids):
+        return _with_usable_connection(work)
 
 
 def _with_usable_connection(work: Callable[[], Result]) -> Result:

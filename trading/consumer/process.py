@@ -26,6 +26,7 @@ from trading.exchange.connection import USUAL, Link, LinkState
 from trading.exchange.errors import ExchangeError
 from trading.exchange.frames import FrameDecoder
 from trading.exchange.streams import MarketStream
+from trading.logcontext import about
 from trading.models import Account, Heartbeat, Position
 
 log = logging.getLogger(__name__)
@@ -159,7 +160,8 @@ class Consumer:
 
     def _load(self, position: Position, load: Callable[[Position], Awaitable[None]]) -> None:
         self.market.expect(position.slot.symbol)
-        self._keep(self._load_until_done(position, load))
+        with about(position):
+            self._keep(self._load_until_done(position, load))
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from trading.exchange import parsing_market, weights
 from trading.exchange.endpoints import Endpoints
@@ -40,6 +41,7 @@ class CallReport:
     """What one call came to. `weights` are the used weights by header name; `http_status` 0 is no answer."""
 
     name: str
+    host: str
     path: str
     seconds: float
     http_status: int
@@ -79,6 +81,7 @@ class Caller:
         self._settings = settings
         self._budget = weights.Budget()
         self._offset_ms = 0
+        self._host = urlsplit(endpoints.api).netloc
         self.http = BinanceHttp(
             endpoints,
             api_key=api_key,
@@ -146,13 +149,13 @@ class Caller:
         status = 0 if response is None else response.status_code
         now = self.now_ms()
         self._budget = self._budget.observed(path, headers, now)
-        if isinstance(error, RetryLater | StopAndPage) and _silences(error):
+        if isinstance(error, RetryLater | StopAndPage) and silences(error):
             self._budget = self._budget.quieted(now + int(error.after_s * 1000))
         self._settings.after_call(
-            CallReport(name, path, seconds, status, weights.used_weights(headers), error)
+            CallReport(name, self._host, path, seconds, status, weights.used_weights(headers), error)
         )
 
 
-def _silences(error: ExchangeError) -> bool:
+def silences(error: RetryLater | StopAndPage) -> bool:
     """Whether the exchange wants to hear nothing at all; too many orders leave queries free."""
     return error.http_status in {403, 418, 429} and error.code != _TOO_MANY_ORDERS

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 
 _MINUTE_MS = 60_000
 
-_LIMITS: Mapping[str, int] = {
+LIMITS: Mapping[str, int] = {
     "X-MBX-USED-WEIGHT-1M": 6_000,
     "X-SAPI-USED-IP-WEIGHT-1M": 12_000,
     "X-SAPI-USED-UID-WEIGHT-1M": 180_000,
 }
+"""Weight per minute, by the header that tells how much of it is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Budget:
         if not found:
             return self
         minute = now_ms - now_ms % _MINUTE_MS
-        fresh = {_key(name, path): Usage(used, _LIMITS[name], minute) for name, used in found.items()}
+        fresh = {counted_at(name, path): Usage(used, LIMITS[name], minute) for name, used in found.items()}
         return replace(self, usages={**self.usages, **fresh})
 
     def quieted(self, until_ms: int) -> "Budget":
@@ -53,7 +54,7 @@ class Budget:
         """Seconds that a query of `path` should wait so that `1 - share` of the budget is left for exits."""
         if self.is_quiet(now_ms):
             return (self.quiet_until_ms - now_ms) / 1000
-        usages = (self.usages.get(_key(name, path)) for name in _LIMITS if _counts(name, path))
+        usages = (self.usages.get(counted_at(name, path)) for name in LIMITS if _counts(name, path))
         waits = [
             (usage.minute_ms + _MINUTE_MS - now_ms) / 1000
             for usage in usages
@@ -64,11 +65,12 @@ class Budget:
 
 def used_weights(headers: Mapping[str, str]) -> dict[str, int]:
     """The used weights that an answer's headers state, by header name."""
-    found = ((name, headers.get(name, "")) for name in _LIMITS)
+    found = ((name, headers.get(name, "")) for name in LIMITS)
     return {name: int(value) for name, value in found if value.isascii() and value.isdigit()}
 
 
-def _key(name: str, path: str) -> tuple[str, str]:
+def counted_at(name: str, path: str) -> tuple[str, str]:
+    """The header's name, and the endpoint that it counts alone, empty where all share one limit."""
     return (name, path if name.startswith("X-SAPI") else "")
 
 

@@ -1,6 +1,7 @@
 """Accounts, and the slots that ownership is counted in."""
 
 from decimal import Decimal
+from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -59,6 +60,12 @@ class Account(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def event_links(self) -> dict[str, Any]:
+        return {}
+
+    def log_ids(self) -> dict[str, object]:
+        return {"account": self.name}
+
 
 class Slot(models.Model):
     """The unit of ownership, and the row that is locked before anyone claims an order in it."""
@@ -81,6 +88,11 @@ class Slot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.symbol} {self.position_side.capitalize()}"
+
+    def log_ids(self) -> dict[str, object]:
+        # From memory alone: an exit must not ask the database for the sake of a log line.
+        account = self._state.fields_cache.get("account")
+        return {"account": account.name if account else None, "symbol": self.symbol}
 
     @property
     def position_side(self) -> Side:

@@ -52,6 +52,11 @@ class OrderIntent(models.Model):
     order_side = models.CharField(max_length=4, choices=choices(OrderSide))
     quantity = Amount(help_text="What the owner of this intent has to trade, in base currency.")
     trigger_price = Amount(null=True, blank=True)
+    triggered_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Exits: when the price that touched the stop was received, or somebody asked.",
+    )
 
     attempts_made = models.PositiveIntegerField(default=0)
     refusals = models.PositiveIntegerField(default=0)
@@ -101,6 +106,10 @@ class OrderIntent(models.Model):
             "intent_id": self.pk,
             "guard_id": self.guard_id,
         }
+
+    def log_ids(self) -> dict[str, object]:
+        ids = {"position_id": self.position_id, "guard_id": self.guard_id, "intent_id": self.pk}
+        return {**self.slot.log_ids(), **ids}
 
     @property
     def is_exit(self) -> bool:

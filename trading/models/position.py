@@ -116,6 +116,9 @@ class Position(models.Model):
     def event_links(self) -> dict[str, Any]:
         return {"slot_id": self.slot_id, "position_id": self.pk}
 
+    def log_ids(self) -> dict[str, object]:
+        return {**self.slot.log_ids(), "position_id": self.pk}
+
     @property
     def trailing(self) -> TrailingStop:
         """The stop engine's state as last persisted. Only for a position that has been filled."""

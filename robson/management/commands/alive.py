@@ -9,11 +9,13 @@ from robson import health
 
 
 class Command(BaseCommand):
-    help = "Exit code 0 if a part does its job (database, broker, consumer, poll), else 1 and the reason."
+    help = (
+        "Exit code 0 if a part does its job (database, broker, consumer, feed, poll), else 1 and the reason."
+    )
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("part", choices=["database", "broker", "consumer", "poll"])
+        parser.add_argument("part", choices=["database", "broker", "consumer", "feed", "poll"])
 
     def handle(self, *_args: Any, **options: Any) -> None:
         wanted = options["part"]
