@@ -5,8 +5,10 @@ order intent and attempt, as far as they are known where it was written (`tradin
 """
 
 import logging
+import logging.config
 import os
 from datetime import UTC, datetime
+from typing import Any
 
 from pythonjsonlogger.core import LogData
 from pythonjsonlogger.json import JsonFormatter as LibraryFormatter
@@ -15,6 +17,12 @@ from robson import redaction
 from trading import logcontext
 
 _FIELDS = ("time", "level", "logger", "process", "message", *logcontext.IDS, "exception", "stack_info")
+
+
+def configure(settings: dict[str, Any]) -> None:
+    """Set up logging as Django asks for it. Python's warnings become lines of the log, too."""
+    logging.config.dictConfig(settings)
+    logging.captureWarnings(True)
 
 
 class NameSubject(logging.Filter):

@@ -179,6 +179,7 @@ STRICT_TRANSACTIONS = env.flag("ROBSON_STRICT_TRANSACTIONS", default=DEBUG)
 
 LOG_LEVEL = env.text("ROBSON_LOG_LEVEL", "INFO")
 LOG_FORMAT = env.choice("ROBSON_LOG_FORMAT", ("console", "json"))
+LOGGING_CONFIG = "robson.logs.configure"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -48,6 +48,12 @@ class LiveProcesses:
         self._supervisors[service.name] = supervisor
         supervisor.start([service])
 
+    def start_together(self, *services: Service, **environment: str) -> None:
+        """Start these at the same time and wait until all are ready. They are stopped together, too."""
+        supervisor = Supervisor({**self._environment, **environment}, say=_say)
+        self._supervisors[" ".join(service.name for service in services)] = supervisor
+        supervisor.start(services)
+
     def stop(self, name: str) -> None:
         """SIGTERM, and wait."""
         self._supervisors.pop(name).stop()

@@ -35,7 +35,13 @@ def _forget_the_owners_environment() -> None:
     # Keys and hosts of the owner must not reach a test by way of the environment.
     for name in [name for name in os.environ if name.startswith("BINANCE_")]:
         del os.environ[name]
-    for name in ("ROBSON_LIVE", "ROBSON_DEBUG", "ROBSON_HTTPS", "PROMETHEUS_MULTIPROC_DIR"):
+    for name in (
+        "ROBSON_LIVE",
+        "ROBSON_DEBUG",
+        "ROBSON_HTTPS",
+        "ROBSON_LOG_FORMAT",
+        "PROMETHEUS_MULTIPROC_DIR",
+    ):
         os.environ.pop(name, None)
     os.environ["ROBSON_STRICT_TRANSACTIONS"] = "1"
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"

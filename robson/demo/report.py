@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from robson.demo import tally
 from robson.demo.stage import Stage
+from robson.scrape import Scrape
 from safetynet.models import GuardedPosition, PollState
 from trading.domain.client_ids import parse_client_id
 from trading.models import Event, OrderIntent, Position
@@ -38,6 +40,7 @@ def write_down(stage: Stage, position: Position, guard: GuardedPosition) -> Repo
         "open_positions": _open_positions(ledger),
         "polls": PollState.objects.get().polls,
         "events": Event.objects.count(),
+        "metrics": _metrics(stage, guard),
         "latency_ms": {
             "core_price_published_to_order": _core_latency(stage, position, exits),
             "safety_net_exit_requested_to_order": _safety_latency(guard, exits),
@@ -60,7 +63,29 @@ def problems(report: Report) -> list[str]:
     ]
     if report["polls"] < 2:
         found.append(f"only {report['polls']} polls have run")
-    return found
+    return [*found, *report["metrics"]["differences"]]
+
+
+def _metrics(stage: Stage, guard: GuardedPosition) -> dict[str, Any]:
+    """Totals over all processes, and where they are not what the database says or polls must have seen."""
+
+    def read() -> str:
+        return tally.over_http(stage.metrics_url)
+
+    differences = tally.lasting_differences(read, within_s=5.0, wait=stage.tend)
+    scrape = Scrape(read())
+    skipped = scrape.by("safety_net_positions_skipped_total", "reason")
+    monitored = scrape.by("safety_net_positions_monitored_total", "symbol")
+    if set(skipped) != {("core_managed",)}:
+        differences.append(f"polls have skipped {skipped}, but for Core's position")
+    if set(monitored) != {(guard.slot.symbol,)}:
+        differences.append(f"polls have monitored {monitored}, but for the owner's {guard.slot.symbol}")
+    return {
+        "events": {kind: count for (kind,), count in scrape.by("robson_events_total", "kind").items()},
+        "polls_that_skipped_core": skipped.get(("core_managed",), 0),
+        "polls_that_monitored": {symbol: count for (symbol,), count in monitored.items()},
+        "differences": differences,
+    }
 
 
 def _exits(orders: list[dict[str, Any]], symbol: str) -> int:

@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from robson.demo.stage import Stage
 from safetynet.models import GuardedPosition, PollState
-from trading import arming, gateway
 from trading.domain.lifecycle import GuardState, PositionState
 from trading.models import Account, Event, Position
 
@@ -75,10 +74,10 @@ def play(stage: Stage, say: Callable[[str], None]) -> tuple[Position, GuardedPos
 
 
 def _core_enters(director: Director, account: Account) -> Position:
-    order = arming.ArmOrder(symbol=BTC, interval="1s")
-    exchange = gateway.exchange_for(account)
-    position = arming.arm(account=account, order=order, exchange=exchange, at=gateway.utc_now())
-    director.say(f"{BTC} long armed: SMA {order.fast_period} over {order.slow_period} on 1-second candles")
+    director.stage.owner("arm", BTC, "--interval", "1s")
+    position = Position.objects.get(slot__account=account)
+    averages = f"SMA {position.fast_period} over {position.slow_period}"
+    director.say(f"{BTC} long armed: {averages} on 1-second candles")
     for _ in range(12):
         director.pause()
     with director.moving(BTC, Decimal(15)) as rise:

@@ -2,7 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
@@ -21,13 +23,34 @@ DATABASE = "robson_demo"
 REDIS_DATABASE = "/9"
 
 
+class CommandFailed(Exception):
+    """A command of the owner's ended with an error."""
+
+
 @dataclass(frozen=True)
 class Stage:
-    """The running system. `tend` passes the processes' log lines on and must be called while waiting."""
+    """The running system. `tend` passes the processes' log lines on and must be called while waiting.
+
+    What is done to it is done by `owner`'s commands: this process itself counts elsewhere.
+    """
 
     exchange: Control
     tend: Callable[[], None]
     metrics_url: str
+    environment: Mapping[str, str]
+
+    def owner(self, *command: str) -> None:
+        """What the owner would type after `robson`. Raises CommandFailed."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=paths.PROJECT_DIR,
+            env=dict(self.environment),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise CommandFailed(f"robson {' '.join(command)}: {done.stderr.strip()}")
 
 
 @contextmanager
@@ -44,7 +67,8 @@ def running(say: Callable[[str], None], log: Callable[[str], None]) -> Iterator[
             supervisor.start([*commands.trading_services(), commands.web(port=web)])
             names = ", ".join(service.name for service in commands.trading_services())
             say(f"services up: PostgreSQL, Redis, simulator, web, {names}")
-            yield Stage(Control(simulator.url), supervisor.tend, f"http://127.0.0.1:{web}/metrics")
+            metrics_url = f"http://127.0.0.1:{web}/metrics"
+            yield Stage(Control(simulator.url), supervisor.tend, metrics_url, environment)
         finally:
             supervisor.stop()
 

@@ -9,7 +9,7 @@ WEB_PORT = 8000
 FLOWER_PORT = 5555
 # Long enough for an exit that is under way: its HTTP time-outs, and the record of it.
 EXIT_GRACE_S = 30.0
-_CELERY = ("celery", "-A", "robson")
+_CELERY = ("celery", "-A", "robson", "--quiet")
 _WORKER = ("--loglevel", "INFO", "--without-gossip", "--without-mingle")
 
 

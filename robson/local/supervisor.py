@@ -20,7 +20,7 @@ _FIRST_BACKOFF_S = 1.0
 _LONGEST_BACKOFF_S = 30.0
 _HEALTHY_AFTER_S = 60.0
 # Each task received and each task done: in the log files, but not on the console.
-_ROUTINE = re.compile(r" INFO +celery\.")
+_ROUTINE = re.compile(r' INFO +celery\.|"INFO", "logger": "celery\.')
 
 
 class StartError(RuntimeError):

@@ -1,5 +1,6 @@
 """What docker-compose.yml starts does start, migrates, and passes its own health checks."""
 
+import json
 import os
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-from robson.local import commands, paths
+from robson.local import commands, logfiles, paths
 from robson.local.commands import Service
 from robson.local.ports import free_port
 from robson.local.simulator import SimulatorProcess
@@ -107,13 +108,24 @@ def _manage(values: dict[str, str], *arguments: str) -> None:
     )
 
 
+def _logged(name: str) -> int:
+    return logfiles.size(name) if logfiles.path(name).exists() else 0
+
+
+def _is_json(line: str) -> bool:
+    try:
+        return bool({"time", "level", "logger", "process", "message"} <= json.loads(line).keys())
+    except ValueError:
+        return False
+
+
 def test_every_process_starts_and_passes_its_health_check(
     values: dict[str, str], ports: dict[str, str], simulator: SimulatorProcess
 ) -> None:
     _manage(values, *services()["migrate"]["command"][1:])
     simulator.control.price("BTCUSDT", "50000")
     _manage(values, "manage.py", "arm", "BTCUSDT")
-    supervisor = Supervisor({})
+    supervisor, before = Supervisor({}), {name: _logged(name) for name in OWN}
     try:
         supervisor.start([_started_as(name, values, ports) for name in OWN])
         deadline = time.monotonic() + _DEADLINE_S
@@ -122,6 +134,11 @@ def test_every_process_starts_and_passes_its_health_check(
                 supervisor.tend()
                 assert time.monotonic() < deadline, f"{name}: {answer.stdout} {answer.stderr}"
         assert [process.service.name for process in supervisor.batches[0] if process.failures] == []
+        for name in OWN:
+            lines = logfiles.read_from(name, before[name]).decode().splitlines()
+            # Flower has nothing to say while all is well.
+            assert lines or name == "flower", name
+            assert [line for line in lines if not _is_json(line)] == [], name
     finally:
         supervisor.stop()
 

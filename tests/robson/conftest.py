@@ -5,6 +5,10 @@ from pathlib import Path
 import pytest
 from pytest_django.fixtures import Settings
 
+from tests.trading.world import pytest_collection_modifyitems, world
+
+__all__ = ["pytest_collection_modifyitems", "world"]
+
 
 @pytest.fixture(autouse=True)
 def static_files(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:

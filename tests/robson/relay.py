@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
+Target = tuple[str, int]
+
 
 @dataclass
 class Relay:
@@ -23,7 +25,7 @@ def relay_to_the_database() -> Iterator[Relay]:
     """Django's connection goes through it in the block, and is made anew before and after."""
     settings, known = connection.settings_dict, connection.get_connection_params()
     before = {name: settings[name] for name in ("HOST", "PORT")}
-    with _relay(str(known["host"]), int(known.get("port", 5432))) as relay:
+    with _relay((str(known["host"]), int(known.get("port", 5432)))) as relay:
         connection.close()
         settings.update(HOST="127.0.0.1", PORT=str(relay.port))
         try:
@@ -34,10 +36,10 @@ def relay_to_the_database() -> Iterator[Relay]:
 
 
 @contextmanager
-def _relay(host: str, port: int) -> Iterator[Relay]:
+def _relay(target: Target) -> Iterator[Relay]:
     with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as opened:
         relay, stop = Relay(server.getsockname()[1]), threading.Event()
-        thread = threading.Thread(target=_carry, args=(server, host, port, relay, stop, opened))
+        thread = threading.Thread(target=_carry, args=(server, target, relay, stop, opened))
         thread.start()
         try:
             yield relay
@@ -47,13 +49,13 @@ def _relay(host: str, port: int) -> Iterator[Relay]:
 
 
 def _carry(
-    server: socket.socket, host: str, port: int, relay: Relay, stop: threading.Event, opened: ExitStack
+    server: socket.socket, target: Target, relay: Relay, stop: threading.Event, opened: ExitStack
 ) -> None:
     other: dict[socket.socket, socket.socket] = {}
     while not stop.is_set():
         for ready in select.select([server, *({} if relay.frozen.is_set() else other)], [], [], 0.02)[0]:
             if ready is server:
-                near, far = opened.enter_context(server.accept()[0]), opened.enter_context(_far(host, port))
+                near, far = opened.enter_context(server.accept()[0]), opened.enter_context(_far(target))
                 other |= {near: far, far: near}
             elif data := ready.recv(65_536):
                 other[ready].sendall(data)
@@ -61,7 +63,8 @@ def _carry(
                 other.pop(other.pop(ready)).close()
 
 
-def _far(host: str, port: int) -> socket.socket:
+def _far(target: Target) -> socket.socket:
+    host, port = target
     if not host.startswith("/"):
         return socket.create_connection((host, port), timeout=5)
     far = socket.socket(socket.AF_UNIX)

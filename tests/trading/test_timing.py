@@ -4,6 +4,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from prometheus_client import Histogram
 
 from safetynet.models import GuardedPosition
 from safetynet.services import exit_guard, poll
@@ -19,10 +20,10 @@ from trading.models import Fill, OrderIntent
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def seconds(metric: object) -> float:
-    """The sum of everything that a histogram has seen."""
-    samples = (sample for family in metric.collect() for sample in family.samples)  # type: ignore[attr-defined]
-    return sum(sample.value for sample in samples if sample.name.endswith("_sum"))
+def seconds(histogram: Histogram) -> float:
+    """The sum of everything that it has seen."""
+    samples = (sample for family in histogram.collect() for sample in family.samples)
+    return sum((float(sample.value) for sample in samples if sample.name.endswith("_sum")), 0.0)
 
 
 def exit_of(purpose: str = "exit") -> OrderIntent:

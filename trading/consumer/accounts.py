@@ -14,6 +14,7 @@ from trading.exchange.connection import USUAL, LinkState
 from trading.exchange.parsing import ListenToken
 from trading.exchange.user_events import OrderEvent, UserEvent
 from trading.exchange.user_stream import UserStream
+from trading.logcontext import about
 from trading.models import Account
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,8 @@ class AccountFeeds:
             lambda state: _log_state(account, state),
             now_ms=lambda: int(time.time() * 1000),
         )
-        task = asyncio.create_task(stream.run())
+        with about(account):
+            task = asyncio.create_task(stream.run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return stream

@@ -1,6 +1,6 @@
 """Binance's account, orders and trades as domain values. Pure; raises BadAnswer naming the field."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from trading.domain.types import AssetBalance, MarginPair, OrderReport, OrderSide, OwnTrade
@@ -13,7 +13,7 @@ from trading.exchange.fields import Row
 class ListenToken:
     """Admission to the user data of one isolated pair, until `expires_ms` (exchange time)."""
 
-    token: str
+    token: str = field(repr=False)
     expires_ms: int
 
 

@@ -32,7 +32,7 @@ class Command(BaseCommand):
             with stage.running(self._say, self._log if options["logs"] else _silent) as up:
                 position, guard = scenario.play(up, self._say)
                 result = report.write_down(up, position, guard)
-        except (scenario.DemoFailed, StartError) as error:
+        except (scenario.DemoFailed, stage.CommandFailed, StartError) as error:
             raise CommandError(f"The demo did not come to its end: {error}") from error
         result["seconds"] = round(time.monotonic() - started, 1)
         file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
@@ -47,6 +47,8 @@ class Command(BaseCommand):
             raise CommandError("The demo ran, but: " + "; ".join(wrong))
         exits = ", ".join(f"{symbol} closed {count} time" for symbol, count in result["exits"].items())
         self._say(f"the exchange's ledger: {exits}; no violation, no debt left, nothing open")
+        counted = sum(result["metrics"]["events"].values())
+        self._say(f"/metrics over all processes: {counted:.0f} events, kind by kind those of the event log")
 
     def _say(self, line: str) -> None:
         self.stdout.write(f"{datetime.now(UTC):%H:%M:%S}  {line}")
