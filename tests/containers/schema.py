@@ -40,7 +40,12 @@ _SERVICE = {
         "environment": _ENVIRONMENT,
         "env_file": _TEXT,
         "ports": {"type": "array", "items": {"type": "string", "pattern": r"^127\.0\.0\.1:\d+:\d+$"}},
-        "volumes": {"type": "array", "items": {"type": "string", "pattern": r"^[a-z]+:/[a-z/]+$"}},
+        # A volume by its name, or a file of the project, which the container cannot write.
+        "volumes": {
+            "type": "array",
+            "items": {"type": "string", "pattern": r"^([a-z]+:/[a-z/]+|\./[a-z/.]+:/[a-z/.]+:ro)$"},
+        },
+        "profiles": _TEXTS,
         "tmpfs": _TEXTS,
         "depends_on": {"type": "object", "additionalProperties": _DEPENDENCY},
         "healthcheck": _HEALTHCHECK,

@@ -54,9 +54,17 @@ def test_nothing_starts_before_its_database_is_migrated() -> None:
 def test_dependencies_and_volumes_exist() -> None:
     for name, service in services().items():
         assert set(service.get("depends_on", {})) <= set(services()), name
-        assert {volume.split(":")[0] for volume in service.get("volumes", [])} <= set(compose()["volumes"]), (
-            name
-        )
+        sources = {volume.split(":")[0] for volume in service.get("volumes", [])}
+        files = {source for source in sources if source.startswith("./")}
+        assert sources - files <= set(compose()["volumes"]), name
+        assert [file for file in files if not (paths.PROJECT_DIR / file).exists()] == [], name
+
+
+def test_monitoring_is_not_started_unless_asked_for() -> None:
+    assert {name for name, service in services().items() if "profiles" in service} == {
+        "prometheus",
+        "grafana",
+    }
 
 
 @pytest.mark.parametrize("missing", SECRETS)
