@@ -106,9 +106,9 @@ class ExemptionForm(forms.Form):
         self.fields["account"] = forms.ChoiceField(choices=names)
 
     def clean_symbol(self) -> str:
-        """Upper case, letters and digits only."""
+        """Upper case, one word."""
         symbol = str(self.cleaned_data["symbol"]).strip().upper()
-        RegexValidator(r"^[A-Z0-9]+$", "Letters and digits only, for example ETHUSDT.")(symbol)
+        RegexValidator(r"^[^\s!-/:-@\[-~]+$", "One word of letters and digits, for example ETHUSDT.")(symbol)
         return symbol
 
 

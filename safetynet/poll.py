@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from django.db import DataError, IntegrityError
 from django.db import Error as DatabaseError
 
 from safetynet import acting, exclusions, exits, lease, metrics, observing
@@ -102,11 +103,12 @@ def _act(work: acting.Work, judged: list[Judged]) -> None:
 def _prepare(work: acting.Work, looks: list[Judged]) -> None:
     """At once what each look would ask for on its own, and still will if this fails."""
     keys = [situation.slot for situation, _ in looks]
-    queries.have_slots(work.account, keys)
     try:
+        queries.have_slots(work.account, keys)
         work.desk.exchange.learn_rules([key.symbol for key in keys])
-    except ExchangeError as error:
-        log.warning("Safety Net: no rules for all symbols at once: %s", error)
+    except (ExchangeError, IntegrityError, DataError) as error:
+        # Each look will hear of it again, and only that one.
+        log.warning("Safety Net: not prepared for all positions at once: %s", error)
 
 
 def _exit_here(work: acting.Work) -> None:

@@ -9,13 +9,14 @@ from simulator import errors
 
 NUMBER = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 INTEGER = r"^[0-9]{1,20}$"
-SYMBOL = r"^[A-Z0-9-_.]{1,20}$"
+# In Java's spelling: letters of any alphabet, but no lower-case Latin ones.
+SYMBOL = r"^[\w\-._&&[^a-z]]{1,50}$"
 CLIENT_ID = r"^[\.A-Z\:/a-z0-9_-]{1,36}$"
 LONGEST_LONG = 2**63 - 1
 
 _NUMBER = re.compile(NUMBER, re.ASCII)
 _INTEGER = re.compile(INTEGER, re.ASCII)
-_SYMBOL = re.compile(SYMBOL, re.ASCII)
+_SYMBOL = re.compile(r"(?:[^\Wa-z]|[.-]){1,50}")
 _CLIENT_ID = re.compile(CLIENT_ID, re.ASCII)
 
 Params = Mapping[str, str]

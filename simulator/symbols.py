@@ -84,6 +84,8 @@ def _catalog() -> dict[str, SymbolInfo]:
         _pair("DOGE", tick="0.00001", step="1", price="0.12"),
         _pair("LTC", tick="0.01", step="0.001", price="80", order_types=OLDER_ORDER_TYPES),
         _pair("LUNC", tick="0.0000001", step="1", price="0.00008", status="BREAK", margin_allowed=False),
+        # Binance lists pairs that are not spelled in ASCII.
+        _pair("币安人生", tick="0.0001", step="0.1", price="0.15"),
         *(_synthetic(number) for number in range(SYNTHETIC_SYMBOLS)),
     ]
     return {pair.symbol: pair for pair in pairs}

@@ -160,6 +160,9 @@ def _risk_percent(order: ArmOrder, account: Account) -> Decimal:
 
 
 def _tradable(symbol: str, exchange: Exchange) -> SymbolRules:
+    if not symbol.isascii():
+        # Over a stream's name that it cannot read the exchange ends the connection, and all stops with it.
+        raise ArmRefused(f"{symbol} is not spelled in ASCII: no market stream is known to carry it")
     try:
         rules = exchange.symbol_rules(symbol)
     except Refused as error:

@@ -18,8 +18,8 @@ from simulator.params import Params
 from simulator.rest import market_json
 from simulator.symbols import SymbolInfo, exchange_info_json, fixed
 
-SYMBOLS_RANGE = r'^\["[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}\]$'
-_SYMBOLS = re.compile(SYMBOLS_RANGE, re.ASCII)
+SYMBOLS_RANGE = r'^\["[\w\-._&&[^a-z]]{1,50}"(,"[\w\-._&&[^a-z]]{1,50}"){0,}\]$'
+_SYMBOLS = re.compile(r'\["(?:[^\Wa-z]|[.-]){1,50}"(?:,"(?:[^\Wa-z]|[.-]){1,50}")*\]')
 _UTC = frozenset({"0", "00:00", "+00:00", "0:00"})
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]

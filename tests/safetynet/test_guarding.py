@@ -320,3 +320,22 @@ def test_what_else_the_database_refuses_is_not_called_guarded(poll: Poll, market
     GuardedPosition.objects.update(state=GuardState.CLOSED)
     with pytest.raises(IntegrityError, match="guarding_implies_a_stop"):
         opened_again(guard, quantity="0")
+
+
+@pytest.mark.parametrize("beside", ["ETHUSDT", None])
+def test_a_pair_that_is_not_spelled_in_ascii_is_guarded_like_any_other(
+    poll: Poll, market: SimulatorProcess, beside: str | None
+) -> None:
+    """Binance lists such pairs, and the owner trades what he likes."""
+    market.control.trade("BUY", "1000", symbol="币安人生USDT")
+    if beside:
+        market.control.trade("BUY", "1", symbol=beside)
+
+    assert poll().failures == []
+
+    guarded = set(GuardedPosition.objects.values_list("slot__symbol", flat=True))
+    assert guarded == {"币安人生USDT", *([beside] if beside else [])}
+    market.control.price("币安人生USDT", "0.10")
+    poll()
+    services.exit_guard(GuardedPosition.objects.get(slot__symbol="币安人生USDT").pk)
+    assert [order["symbol"] for order in our_orders(market)] == ["币安人生USDT"]

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from robson.local.simulator import SimulatorProcess
 from safetynet import guarding, inspecting, observing, services
@@ -235,4 +236,20 @@ def test_a_row_that_the_database_refuses_leaves_the_other_positions_their_poll(
     monkeypatch.setattr(guarding, "_opened", without_quantity)
     (failure,) = poll().failures
     assert "guarding_implies_a_stop" in failure
+    assert live_guard().slot.symbol == "ETHUSDT"
+
+
+def test_a_slot_that_the_database_refuses_leaves_the_other_positions_their_poll(
+    market: SimulatorProcess, poll: Poll
+) -> None:
+    market.control.trade("BUY", "0.03", symbol="BTCUSDT")
+    market.control.trade("BUY", "1", symbol="ETHUSDT")
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE trading_slot ADD CONSTRAINT no_btc CHECK (symbol <> 'BTCUSDT')")
+    try:
+        (failure,) = poll().failures
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE trading_slot DROP CONSTRAINT no_btc")
+    assert "no_btc" in failure
     assert live_guard().slot.symbol == "ETHUSDT"

@@ -40,6 +40,7 @@ def test_preview_writes_nothing_and_tells_the_loss_at_the_stop(world: World) -> 
     [
         ({"symbol": "NOSUCHUSDT"}, "does not know the symbol 'NOSUCHUSDT'"),
         ({"symbol": ""}, "symbol"),
+        ({"symbol": "币安人生USDT"}, "not spelled in ASCII"),
         ({"symbol": "LUNCUSDT"}, "LUNCUSDT is not trading"),
         ({"capital": Decimal(6)}, "too small"),
         ({"capital": Decimal(0)}, "capital"),

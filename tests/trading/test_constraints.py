@@ -136,6 +136,8 @@ def test_fill_counts_once() -> None:
     [
         ({"symbol": "btcusdt"}, "slot_symbol_is_upper_case"),
         ({"symbol": "BTC:USDT"}, "slot_symbol_is_upper_case"),
+        ({"symbol": "BTC/USDT"}, "slot_symbol_is_upper_case"),
+        ({"symbol": "BTC USDT"}, "slot_symbol_is_upper_case"),
         ({"symbol": ""}, "slot_symbol_is_upper_case"),
         ({"side": "LONG"}, "slot_side_is_known"),
         ({"venue": "spot"}, "slot_venue_is_known"),

@@ -70,7 +70,9 @@ class BinanceMargin:
         # One call for all weighs as much as a call for one.
         missing = self._rules.missing(symbols, self.now_ms())
         for start in range(0, len(missing), _RULES_PER_CALL):
-            wanted = json.dumps(missing[start : start + _RULES_PER_CALL], separators=(",", ":"))
+            some = missing[start : start + _RULES_PER_CALL]
+            # Escaped, a symbol that is not spelled in ASCII would be refused.
+            wanted = json.dumps(some, separators=(",", ":"), ensure_ascii=False)
             try:
                 answer = self._caller.query("symbol_rules", self._http.get_symbol_filters, symbols=wanted)
             except Refused:

@@ -9,6 +9,9 @@ from django.db import models
 from trading.domain.types import Side, SlotKey, Venue
 from trading.models.fields import Amount, choices
 
+# Of ASCII capitals and digits only; of the rest all, since Binance lists pairs that are not spelled in ASCII.
+SYMBOL_PATTERN = r"^[^\s!-/:-@\[-~]+$"
+
 
 class Account(models.Model):
     """One set of Binance credentials with its risk settings. The secrets stay in the environment."""
@@ -82,7 +85,7 @@ class Slot(models.Model):
             models.CheckConstraint(condition=models.Q(side__in=list(Side)), name="slot_side_is_known"),
             models.CheckConstraint(condition=models.Q(venue__in=list(Venue)), name="slot_venue_is_known"),
             models.CheckConstraint(
-                condition=models.Q(symbol__regex=r"^[A-Z0-9]+$"), name="slot_symbol_is_upper_case"
+                condition=models.Q(symbol__regex=SYMBOL_PATTERN), name="slot_symbol_is_upper_case"
             ),
         ]
 
