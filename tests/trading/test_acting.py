@@ -16,7 +16,7 @@ from trading.consumer.lanes import Lane, Lanes
 from trading.consumer.market import EntryWatch, StopWatch
 from trading.domain.lifecycle import PositionState
 from trading.domain.types import Tick
-from trading.models import Position
+from trading.models import OrderIntent, Position
 
 Done = TypeVar("Done")
 
@@ -157,3 +157,28 @@ def _backends() -> set[int]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pid FROM pg_stat_activity")
         return {pid for (pid,) in cursor.fetchall()}
+
+
+def test_exit_of_an_account_without_keys_is_left_to_whoever_has_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The consumer is alive, so nobody stands in for it: unclaimed, the touch would concern nobody else."""
+    monkeypatch.setattr(acting, "RETRY_S", 0.01)
+    watch = StopWatch(world.enter())
+    monkeypatch.setenv("BINANCE_API_KEY", "")
+
+    async def act() -> None:
+        lanes, ended = Lanes(1), asyncio.Event()
+        try:
+            Acting(lanes, changed=ended.set).exit(watch, touched(watch.position))
+            await lanes.books.run(lambda: until(OrderIntent.objects.filter(purpose="exit").exists))
+            await lanes.books.run(lambda: world.settle(OrderIntent.objects.get(purpose="exit")))
+            async with asyncio.timeout(20):
+                await ended.wait()
+        finally:
+            lanes.close()
+
+    asyncio.run(act())
+    position = Position.objects.get()
+    assert (position.state, position.exit_reason) == ("closed", "trailing stop")
+    assert len(world.orders("SELL")) == 1

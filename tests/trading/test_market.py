@@ -219,3 +219,27 @@ def test_a_stop_that_is_loaded_again_takes_the_place_of_the_old_one() -> None:
     heard.add_stop(StopWatch(position()))
     heard.tell(90, since_ms=10)
     assert heard.stops == [(1, Decimal(90)), (1, Decimal(90))]
+
+
+def test_stop_as_it_was_saved_stands_while_its_past_is_being_asked_for() -> None:
+    heard = Heard()
+    watch = StopWatch(position())
+    heard.market.expect(SYMBOL)
+    heard.market.stand(watch)
+    heard.market.on_tick(tick(96, 10))
+    heard.market.on_tick(tick(95, 11))
+    heard.market.on_tick(tick(94, 12))
+    assert heard.stops == [(1, Decimal(95))]
+    heard.market.add_stop(StopWatch(watch.position), [tick(120, 9)])
+    heard.market.loaded(SYMBOL)
+    heard.tell(93, since_ms=13)
+    assert len(heard.stops) == 1, "it is being exited already"
+
+
+def test_stop_whose_position_ended_before_its_past_was_known_stands_no_longer() -> None:
+    heard = Heard()
+    heard.market.expect(SYMBOL)
+    heard.market.stand(StopWatch(position()))
+    heard.market.keep_only(set())
+    heard.tell(90)
+    assert heard.stops == []

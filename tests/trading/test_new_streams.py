@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from tests.trading.world import SYMBOL, World
-from trading.consumer import backfill
+from trading.consumer import backfill, process
 from trading.consumer.process import Consumer
 from trading.domain.lifecycle import PositionState
+from trading.domain.types import Tick
 from trading.exchange.connection import Link, LinkState
 
 
@@ -81,3 +83,40 @@ def test_stop_waits_for_no_stream_that_does_not_answer_and_asks_again_once_it_do
     position.refresh_from_db()
     assert position.state == PositionState.CLOSED
     assert len(world.orders("SELL")) == 1
+
+
+def test_stop_whose_past_cannot_be_asked_for_is_watched_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The heartbeat says that the consumer is well: nobody else would watch it."""
+    monkeypatch.setattr(backfill, "SUBSCRIBED_WITHIN_S", 0.05)
+    position = world.enter()
+    world.control.fault("http_status", status=503, path="/api/v3/aggTrades")
+
+    async def act(consumer: Consumer) -> None:
+        await until(lambda: consumer.market.symbols[SYMBOL].unloaded)
+        price, time_ms = Decimal(58_000), position.extreme_time_ms + 1
+        consumer.market.on_tick(Tick(SYMBOL, price, time_ms))
+        await until(lambda: consumer.acting._busy)
+
+    consume(act)
+    position.refresh_from_db()
+    assert position.state == PositionState.CLOSED
+    assert len(world.orders("SELL")) == 1
+
+
+def test_nobody_goes_on_asking_for_the_past_of_a_position_that_has_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backfill, "SUBSCRIBED_WITHIN_S", 0.05)
+    monkeypatch.setattr(process, "SYNC_S", 0.01)
+    position = world.enter()
+    world.control.fault("http_status", status=503, path="/api/v3/aggTrades")
+
+    async def act(consumer: Consumer) -> None:
+        await until(lambda: consumer.market.symbols[SYMBOL].unloaded)
+        await consumer.lanes.others.run(lambda: world.settle(world.request_exit(position)))
+        await consumer.sync()
+        await until(lambda: not consumer._loads)
+
+    consume(act)

@@ -31,6 +31,7 @@ ExitNow = Callable[[], OrderIntent | None]
 
 RETRY_S = 0.5
 ENTRY_TRIES = 6
+REASON = "trailing stop"
 
 
 class Acting:
@@ -181,14 +182,22 @@ def _give_up(position: Position, why: str) -> None:
 
 
 def _exit_now(watch: StopWatch, tick: Tick, heard_at: datetime, reader: Lane) -> OrderIntent | None:
+    position = watch.position
+    try:
+        desk = gateway.desk_for(position.slot.account)
+    except gateway.MissingCredentials as error:
+        log.critical("%s: its exit is left to a process that has the keys: %s", position, error)
+        return services.request_exit(
+            position=position, reason=REASON, at=gateway.utc_now(), trigger_price=tick.price, stop=watch.stop
+        )
     return services.exit_now(
-        position=watch.position,
-        reason="trailing stop",
-        desk=gateway.desk_for(watch.position.slot.account),
+        position=position,
+        reason=REASON,
+        desk=desk,
         trigger_price=tick.price,
         triggered_at=heard_at,
         stop=watch.stop,
-        begin_read=lambda: reader.submit(lambda: _read_pair(watch.position)).result,
+        begin_read=lambda: reader.submit(lambda: _read_pair(position)).result,
     )
 
 

@@ -61,6 +61,8 @@ class SymbolState:
     symbol: str
     book: TrailingBook = field(default_factory=TrailingBook)
     stops: dict[str, StopWatch] = field(default_factory=dict)
+    unloaded: dict[str, StopWatch] = field(default_factory=dict)
+    """Stops as they were saved, whose past is not known yet."""
     entries: list[EntryWatch] = field(default_factory=list)
     loading: int = 0
     behind: bool = False
@@ -122,6 +124,8 @@ class Market:
         state = self.symbols.get(tick.symbol)
         if state is None or tick.price <= ZERO:
             return
+        if state.unloaded:
+            self._check_unloaded(state, tick)
         if state.behind:
             state.held_back.append(tick)
             self._check(state, tick)
@@ -159,9 +163,24 @@ class Market:
         """A watch of this symbol is being loaded: keep its prices until `loaded`."""
         self.symbols.setdefault(symbol, SymbolState(symbol)).loading += 1
 
+    def stand(self, watch: StopWatch) -> None:
+        """Its past may take long to be asked for: until `add_stop`, a price that touches it as saved acts."""
+        state = self.symbols[watch.position.slot.symbol]
+        if watch.key not in state.stops:
+            state.unloaded[watch.key] = watch
+
+    def _check_unloaded(self, state: SymbolState, tick: Tick) -> None:
+        for watch in state.unloaded.values():
+            if _touches(watch.stop, tick):
+                watch.stop = replace(watch.stop, fired=True)
+                self._on_stop(watch, tick)
+
     def add_stop(self, watch: StopWatch, replayed: Iterable[Tick] = ()) -> None:
         """Begin to watch: what happened meanwhile, and what came in while that was asked, by their time."""
         state = self.symbols[watch.position.slot.symbol]
+        unloaded = state.unloaded.pop(watch.key, None)
+        if unloaded is not None and unloaded.stop.fired:
+            return
         if watch.key in state.stops:
             state.forget(state.stops[watch.key])
         state.stops[watch.key] = watch
@@ -195,6 +214,7 @@ class Market:
             for watch in list(state.stops.values()):
                 if watch.position.pk not in position_ids:
                     state.forget(watch)
+            state.unloaded = {k: w for k, w in state.unloaded.items() if w.position.pk in position_ids}
             state.entries = [watch for watch in state.entries if watch.position.pk in position_ids]
             if not (state.stops or state.entries or state.loading):
                 del self.symbols[state.symbol]
@@ -219,9 +239,7 @@ class Market:
     def _check(self, state: SymbolState, tick: Tick) -> None:
         """Whatever was missed can only have tightened a stop: a price that touches it is not held back."""
         for key, stop in list(state.standing.items()):
-            if stop.stop is None or stop.fired or tick.time_ms <= stop.last_time_ms:
-                continue
-            if is_touched(stop.side, stop.stop, tick.price):
+            if _touches(stop, tick):
                 self._fire(state, key, replace(stop, fired=True), tick)
 
     def _fire(self, state: SymbolState, key: str, stop: TrailingStop, tick: Tick) -> None:
@@ -266,6 +284,12 @@ class Market:
             wanted.add(f"{name}@trade")
             wanted.update(f"{name}@kline_{watch.detector.interval}" for watch in state.entries)
         return wanted
+
+
+def _touches(stop: TrailingStop, tick: Tick) -> bool:
+    """Whether a price reaches a stop that stands as it is, for the first time."""
+    fresh = not stop.fired and tick.time_ms > stop.last_time_ms
+    return fresh and stop.stop is not None and is_touched(stop.side, stop.stop, tick.price)
 
 
 def _is_past(tick: Tick, last: Tick) -> bool:

@@ -18,7 +18,7 @@ from trading.consumer.acting import Acting
 from trading.consumer.backfill import Backfill
 from trading.consumer.feed import FeedAge
 from trading.consumer.lanes import Lanes
-from trading.consumer.market import EntryWatch, Market
+from trading.consumer.market import EntryWatch, Market, StopWatch
 from trading.consumer.vitals import vitals
 from trading.domain.lifecycle import PositionState
 from trading.domain.types import Candle, Tick
@@ -170,7 +170,7 @@ class Consumer:
 
     async def _load_until_done(self, position: Position, load: Callable[[Position], Awaitable[None]]) -> None:
         try:
-            while True:
+            while self._is_known(position):
                 try:
                     return await load(position)
                 except (ExchangeError, DatabaseError) as error:
@@ -181,12 +181,16 @@ class Consumer:
         finally:
             self.market.loaded(position.slot.symbol)
 
+    def _is_known(self, position: Position) -> bool:
+        return any(pk == position.pk for pk, _ in self._known)
+
     async def _load_entry(self, position: Position) -> None:
         watch, candles = await self.lanes.loading.run(lambda: loading.load_entry(position))
         self.market.add_entry(watch, candles)
 
     async def _load_stop(self, position: Position) -> None:
         """Asked for once the stream carries its symbol: no price falls between the answer and the stream."""
+        self.market.stand(StopWatch(position))
         acknowledged, connection = await self.backfill.acknowledged(), self.backfill.connections
         watch, replayed = await self.lanes.loading.run(lambda: loading.load_stop(position))
         self.market.add_stop(watch, replayed)
