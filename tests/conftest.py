@@ -9,6 +9,7 @@ from hypothesis import settings
 
 from robson.local.simulator import SimulatorProcess
 from tests.live import LiveProcesses
+from trading import gateway
 
 settings.register_profile("repeatable", derandomize=True, database=None)
 settings.register_profile("exploring", derandomize=False, print_blob=True)
@@ -45,6 +46,8 @@ def simulator(_simulator_process: SimulatorProcess) -> SimulatorProcess:
     """A simulator with a fresh exchange: `.url`, `.ws_url`, `.control`, `.environment()`."""
     _simulator_process.control.clear_faults()
     _simulator_process.control.reset()
+    # How wrong the clock was in another test.
+    gateway._offset_at.cache_clear()
     return _simulator_process
 
 

@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache, partial
 
@@ -12,7 +13,7 @@ from django.db import connection
 
 from trading import journal, metrics
 from trading.exchange import weights
-from trading.exchange.calls import CallReport, CallSettings, silences
+from trading.exchange.calls import CallReport, CallSettings, Offset, silences
 from trading.exchange.endpoints import Endpoints, check_mix
 from trading.exchange.errors import RetryLater, StopAndPage
 from trading.exchange.http import Timeouts
@@ -67,6 +68,12 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def exchange_clock() -> Callable[[], int]:
+    """Tells the exchange's time (ms), as far as this process has measured it."""
+    offset = _offset_at(endpoints().api)
+    return lambda: int(time.time() * 1000) + offset.ms
+
+
 def _connect(account: Account) -> BinanceMargin:
     key, secret = os.environ.get(account.api_key_env, ""), os.environ.get(account.api_secret_env, "")
     if not key or not secret:
@@ -74,19 +81,26 @@ def _connect(account: Account) -> BinanceMargin:
             f"account {account}: set {account.api_key_env} and {account.api_secret_env} in the environment"
         )
     connect_s, read_s = settings.HTTP_TIMEOUT_S
-    rules = CallSettings(
+    hosts = endpoints()
+    how = CallSettings(
         timeouts=Timeouts(connect_s, read_s),
+        offset=_offset_at(hosts.api),
         before_call=refuse_in_transaction,
         after_call=partial(_measure, account.name),
     )
-    hosts = endpoints()
-    return BinanceMargin(hosts, api_key=key, api_secret=secret, settings=rules, rules=_rules_at(hosts.api))
+    return BinanceMargin(hosts, api_key=key, api_secret=secret, settings=how, rules=_rules_at(hosts.api))
 
 
 @cache
 def _rules_at(_api: str) -> RulesCache:
     """One for all threads: what one of them has asked, an exit in another need not ask again."""
     return RulesCache()
+
+
+@cache
+def _offset_at(_api: str) -> Offset:
+    """One for all threads too: some only ask what needs no signature, and never hear that it is wrong."""
+    return Offset()
 
 
 def refuse_in_transaction(name: str) -> None:

@@ -1,10 +1,13 @@
 """Lanes: threads whose connections outlive whatever happens to one of them."""
 
 import asyncio
+import time
 
 from django.db import connection
 
+from tests import factories
 from tests.trading.world import World
+from trading import gateway
 from trading.consumer.lanes import Lane, Lanes
 
 
@@ -47,3 +50,18 @@ async def run_beside(lane: Lane, number: int) -> None:
         await other.run(lambda: cut(number))
     finally:
         other.close()
+
+
+def test_an_account_without_its_keys_does_not_leave_the_others_cold(world: World) -> None:
+    factories.account("a-first", api_key_env="NO_SUCH_KEY")
+    world.control.fault("clock_skew_ms", ms=30_000)
+
+    async def act() -> int:
+        lanes = Lanes(1)
+        try:
+            await lanes.warm()
+            return await lanes.acting[0].run(lambda: gateway.exchange_for(world.account).now_ms())
+        finally:
+            lanes.close()
+
+    assert asyncio.run(act()) > time.time() * 1000 + 25_000

@@ -10,6 +10,7 @@ import pytest
 from safetynet.poll import poll
 from tests.trading.world import SYMBOL, World
 from trading import readahead, services
+from trading.exchange.errors import RetryLater, StopAndPage
 
 ACCOUNT = "/sapi/v1/margin/isolated/account"
 WEIGHT, LIMIT = 10, 12_000
@@ -52,3 +53,13 @@ def test_balances_that_are_read_ahead_for_an_exit_do_not_wait_either(spent: Worl
     )
     assert intent is not None
     assert (intent.state, intent.attempts_made) == ("done", 1)
+
+
+def test_clock_is_not_asked_for_while_the_exchange_wants_no_calls(world: World) -> None:
+    """Keeping connections warm, every 20 s in every lane, would make a ban longer and longer."""
+    world.control.fault("ban", seconds=60)
+    with pytest.raises(StopAndPage):
+        world.exchange.sync_clock()
+    world.control.clear_faults()
+    with pytest.raises(RetryLater, match="the exchange wants no calls"):
+        world.exchange.sync_clock()

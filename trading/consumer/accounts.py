@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Collection
 
 from django.conf import settings
@@ -53,7 +52,7 @@ class AccountFeeds:
             new_token,
             self._on_event,
             lambda state: _log_state(account, state),
-            now_ms=lambda: int(time.time() * 1000),
+            now_ms=gateway.exchange_clock(),
         )
         with about(account):
             task = asyncio.create_task(stream.run())

@@ -62,13 +62,21 @@ class Lanes:
         self.others = Lane("others")
 
     def freest(self) -> Lane:
-        return min(self.acting, key=lambda lane: lane.waiting)
+        return min(self.acting, key=lambda lane: lane.waiting + self.readers[lane].waiting)
+
+    async def open(self) -> None:
+        """Open every connection at once, before anything can be waiting. What cannot be is left to `warm`."""
+        hot = (*self.acting, *self.readers.values(), *self.catching)
+        await asyncio.gather(*(_keep_warm(lane) for lane in hot))
 
     async def warm(self) -> None:
-        """Open every connection, or keep it open. A lane that cannot is tried again the next time."""
-        hot = (*self.acting, *self.readers.values(), *self.catching)
-        idle = [lane for lane in hot if not lane.waiting]
-        await asyncio.gather(*(_keep_warm(lane) for lane in idle))
+        """Keep every connection open. A lane that cannot is tried again the next time."""
+        await asyncio.gather(self._warm_acting(), *(_keep_warm(lane) for lane in self.catching))
+
+    async def _warm_acting(self) -> None:
+        """In turn: an exchange that lets the question hang must not hold an exit up in all of them."""
+        for lane, reader in self.readers.items():
+            await asyncio.gather(_keep_warm(lane), _keep_warm(reader))
 
     def close(self) -> None:
         others = (*self.catching, self.books, self.loading, self.others)
@@ -97,6 +105,8 @@ def _close_connection() -> None:
 
 
 async def _keep_warm(lane: Lane) -> None:
+    if lane.waiting:
+        return
     try:
         await lane.run(_warm)
     except (DatabaseError, ExchangeError) as error:
@@ -104,6 +114,13 @@ async def _keep_warm(lane: Lane) -> None:
 
 
 def _warm() -> None:
-    for account in queries.active_accounts():
-        gateway.exchange_for(account).sync_clock()
     services.warm()
+    failed: ExchangeError | None = None
+    for account in queries.active_accounts():
+        try:
+            gateway.exchange_for(account).sync_clock()
+        except ExchangeError as error:
+            # One account without its keys must not leave the others cold.
+            failed = error
+    if failed is not None:
+        raise failed

@@ -60,7 +60,7 @@ class Consumer:
         self.market = Market(on_stop=self.acting.exit, on_signal=self.acting.enter, on_gap=self.load_again)
         self.feed = FeedAge(limit_s=settings.FEED_AGE_LIMIT_S, hold_down_s=HOLD_DOWN_S)
         self.backfill = Backfill(self.lanes, self.market, self.feed)
-        self.decoder = FrameDecoder(now_ms=lambda: int(time.time() * 1000))
+        self.decoder = FrameDecoder(now_ms=gateway.exchange_clock())
         self.stream = MarketStream(gateway.endpoints().stream, self.on_frame, self.on_link)
         self.accounts = AccountFeeds(self.lanes.loading, changed=self.wake)
         self.frames = 0
@@ -77,7 +77,7 @@ class Consumer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then finish what is under way and persist what is known."""
-        await self.lanes.warm()
+        await self.lanes.open()
         jobs = [
             self.stream.run(),
             self._every(SYNC_S, self.sync, wake=self._wake),

@@ -24,6 +24,7 @@ _share: ContextVar[float] = ContextVar("share", default=QUERY_SHARE)
 # Weight is counted per endpoint, so a query needs to know its own before it is asked.
 PATHS: Mapping[str, str] = {
     "symbol_rules": "/api/v3/exchangeInfo",
+    "sync_clock": "/api/v3/time",
     "price": "/api/v3/ticker/price",
     "prices": "/api/v3/ticker/price",
     "candles": "/api/v3/klines",
@@ -49,17 +50,25 @@ class CallReport:
     error: ExchangeError | None
 
 
+@dataclass(slots=True)
+class Offset:
+    """How far (ms) the exchange's clock is ahead of ours, as last measured by anyone who shares it."""
+
+    ms: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class CallSettings:
     """How calls are made.
 
-    `clock` is the local time in seconds since the epoch. `recv_window_ms` applies to everything but orders,
-    which bring their own.
+    `clock` is the local time in seconds since the epoch, `offset` what to add for the exchange's; it may be
+    shared by all threads. `recv_window_ms` applies to everything but orders, which bring their own.
     """
 
     timeouts: Timeouts = field(default_factory=Timeouts)
     recv_window_ms: int = 5_000
     clock: Callable[[], float] = time.time
+    offset: Offset = field(default_factory=Offset)
     before_call: Callable[[str], None] = lambda _name: None
     after_call: Callable[[CallReport], None] = lambda _report: None
 
@@ -80,7 +89,6 @@ class Caller:
     def __init__(self, endpoints: Endpoints, api_key: str, api_secret: str, settings: CallSettings) -> None:
         self._settings = settings
         self._budget = weights.Budget()
-        self._offset_ms = 0
         self._host = urlsplit(endpoints.api).netloc
         self.http = BinanceHttp(
             endpoints,
@@ -92,7 +100,7 @@ class Caller:
         )
 
     def now_ms(self) -> int:
-        return int(self._settings.clock() * 1000) + self._offset_ms
+        return int(self._settings.clock() * 1000) + self._settings.offset.ms
 
     def once(self, name: str, send: Callable[..., Any], **params: Any) -> Any:
         """Exactly one request."""
@@ -112,14 +120,17 @@ class Caller:
 
         Raises `RetryLater` unasked when QUERY_SHARE of the budget is spent, or all of it for `whole_budget`.
         """
+        self._keep_within_budget(name, _share.get())
+        return self.with_right_clock(name, send, **params)
+
+    def _keep_within_budget(self, name: str, share: float) -> None:
         now = self.now_ms()
-        wait_s = self._budget.wait_s(PATHS[name], now, _share.get())
+        wait_s = self._budget.wait_s(PATHS[name], now, share)
         if wait_s > 0:
             why = (
                 "the exchange wants no calls" if self._budget.is_quiet(now) else "the request budget is spent"
             )
             raise RetryLater(f"{name} not asked: {why} for another {wait_s:.1f} s", after_s=wait_s)
-        return self.with_right_clock(name, send, **params)
 
     def with_right_clock(self, name: str, send: Callable[..., Any], **params: Any) -> Any:
         """A call that may be repeated once when the exchange refuses it for our clock."""
@@ -132,9 +143,11 @@ class Caller:
         return self.once(name, send, **params)
 
     def sync_clock(self) -> int:
+        """Measure the offset (ms). Raises RetryLater unasked while the exchange wants no calls."""
+        self._keep_within_budget("sync_clock", 1.0)
         # The first question may pay for a handshake: the quicker of two answers is the better measure.
-        self._offset_ms = min(self.measured_offset() for _ in range(2))[1]
-        return self._offset_ms
+        self._settings.offset.ms = min(self.measured_offset() for _ in range(2))[1]
+        return self._settings.offset.ms
 
     def measured_offset(self) -> tuple[float, int]:
         """(round trip in seconds, offset in ms), taking the exchange to have answered half-way."""
