@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 KEYS_AGAIN_S = 2.0
 
 _local = threading.local()
+# Accounts whose key was found to be nobody else's.
+_alone: set[int] = set()
 
 
 class CallInTransaction(RuntimeError):
@@ -41,6 +43,10 @@ class MissingCredentials(StopAndPage):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, after_s=KEYS_AGAIN_S)
+
+
+class SharedCredentials(MissingCredentials):
+    """An older account that is active has the same key: each would close the other's positions as well."""
 
 
 def endpoints() -> Endpoints:
@@ -81,6 +87,8 @@ def _connect(account: Account) -> BinanceMargin:
             f"account {account}: set {account.api_key_env} and {account.api_secret_env} in the environment"
         )
     connect_s, read_s = settings.HTTP_TIMEOUT_S
+    if account.pk not in _alone:
+        _require_own(key, account)
     hosts = endpoints()
     how = CallSettings(
         timeouts=Timeouts(connect_s, read_s),
@@ -89,6 +97,16 @@ def _connect(account: Account) -> BinanceMargin:
         after_call=partial(_measure, account.name),
     )
     return BinanceMargin(hosts, api_key=key, api_secret=secret, settings=how, rules=_rules_at(hosts.api))
+
+
+def _require_own(key: str, account: Account) -> None:
+    """Raises SharedCredentials. Asked once per process: an exit that reads ahead need not."""
+    for older in Account.objects.filter(active=True, pk__lt=account.pk):
+        if os.environ.get(older.api_key_env) == key:
+            raise SharedCredentials(
+                f"account {account}: {account.api_key_env} is the key of account {older}; give it its own"
+            )
+    _alone.add(account.pk)
 
 
 @cache

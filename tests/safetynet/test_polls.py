@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import PeriodicTask
@@ -20,7 +21,7 @@ from safetynet import lease, services
 from safetynet.models import GuardedPosition, PollState
 from safetynet.tasks import poll_all, rebuild_exclusions
 from tests import factories
-from tests.safetynet.support import Poll, at_once, deposit
+from tests.safetynet.support import Poll, at_once, deposit, our_orders
 from trading.domain.types import Side
 from trading.exchange.calls import CallReport
 from trading.exchange.rest import BinanceMargin
@@ -205,6 +206,29 @@ def test_an_account_that_fails_does_not_stop_the_others(
     assert [guard.slot.account.name for guard in GuardedPosition.objects.all()] == ["main"]
     assert "the account a-broken-one was not polled" in caplog.text
     assert PollState.objects.count() == 1
+
+
+def test_two_accounts_with_one_key_do_not_both_close_what_is_there(
+    market: SimulatorProcess, account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A new account's form is filled with the names of the first one's variables."""
+    factories.account("twin")
+    market.control.trade("SELL", "0.01", symbol="BTCUSDT")
+    poll_all()
+    market.control.price("BTCUSDT", "62000")
+    poll_all()
+    services.exit_guard(GuardedPosition.objects.get().pk)
+
+    assert [order["side"] for order in our_orders(market)] == ["BUY"]
+    assert market.control.ledger()["violations"] == []
+    assert "twin: BINANCE_API_KEY is the key of account main" in caplog.text
+
+
+def test_a_second_account_with_the_first_ones_key_is_refused(account: Account) -> None:
+    with pytest.raises(ValidationError, match="This is the key of the account main already"):
+        Account(name="twin").full_clean()
+    Account(name="twin", active=False).full_clean()
+    account.full_clean()
 
 
 def test_a_worker_starts_with_a_true_exclusion_set(account: Account, redis_client: Any) -> None:

@@ -135,9 +135,10 @@ def test_averages_the_wrong_way_round_are_a_usage_error() -> None:
     assert "--fast 9 --slow 21" in str(error)
 
 
-def test_with_several_accounts_one_must_be_named() -> None:
+def test_with_several_accounts_one_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECOND_KEY", "another-key")
     factories.account("main")
-    factories.account("second")
+    factories.account("second", api_key_env="SECOND_KEY")
     error = refused("arm", "BTCUSDT")
     assert (error.returncode, "main, second" in str(error)) == (2, True)
     said("arm", "BTCUSDT", "--account", "second")

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
@@ -68,6 +69,12 @@ class Account(models.Model):
 
     def log_ids(self) -> dict[str, object]:
         return {"account": self.name}
+
+    def clean(self) -> None:
+        """Two accounts with one key would both see, and close, the same positions. Raises ValidationError."""
+        twin = Account.objects.filter(active=True, api_key_env=self.api_key_env).exclude(pk=self.pk).first()
+        if self.active and twin is not None:
+            raise ValidationError({"api_key_env": f"This is the key of the account {twin} already."})
 
 
 class Slot(models.Model):
