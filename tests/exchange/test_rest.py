@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +21,7 @@ from tests.exchange.factories import (
     symbol_info,
 )
 from tests.exchange.stub import Answer, Seen, Stub, hangs_up, says, says_text
-from trading.exchange.calls import CallSettings, whole_budget
+from trading.exchange.calls import CallReport, CallSettings, whole_budget
 from trading.exchange.endpoints import Endpoints
 from trading.exchange.errors import BadAnswer, OutcomeUnknown, Refused, RetryLater, StopAndPage
 from trading.exchange.port import Exchange
@@ -227,6 +228,17 @@ def test_a_query_is_signed_again_only_once(client: BinanceMargin, stub: Stub) ->
     with pytest.raises(Refused):
         client.margin_pairs()
     assert len(stub.seen) == 4
+
+
+def test_an_answer_that_cannot_be_counted_is_an_answer_all_the_same(stub: Stub) -> None:
+    def report(_: CallReport) -> None:
+        raise OSError("no space left on device")
+
+    settings = CallSettings(after_call=report)
+    client = BinanceMargin(Endpoints(api=stub.url), api_key="key", api_secret="secret", settings=settings)
+    stub.will(says(account()))
+    with closing(client):
+        assert client.margin_pairs() == {}
 
 
 def test_the_quicker_measurement_sets_the_clock(connect: Connect, stub: Stub) -> None:

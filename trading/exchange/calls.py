@@ -1,5 +1,6 @@
 """One network call: announced before, reported after, within the budget, signed again on a wrong clock."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from trading.exchange import parsing_market, weights
 from trading.exchange.endpoints import Endpoints
 from trading.exchange.errors import ExchangeError, Refused, RetryLater, StopAndPage
 from trading.exchange.http import BinanceHttp, Timeouts
+
+log = logging.getLogger(__name__)
 
 # The rest of the request budget is for exits.
 QUERY_SHARE = 0.8
@@ -164,9 +167,11 @@ class Caller:
         self._budget = self._budget.observed(path, headers, now)
         if isinstance(error, RetryLater | StopAndPage) and silences(error):
             self._budget = self._budget.quieted(now + int(error.after_s * 1000))
-        self._settings.after_call(
-            CallReport(name, self._host, path, seconds, status, weights.used_weights(headers), error)
-        )
+        used = weights.used_weights(headers)
+        try:
+            self._settings.after_call(CallReport(name, self._host, path, seconds, status, used, error))
+        except Exception:  # an answer that cannot be counted is an answer all the same
+            log.exception("%s was answered, and could not be reported", name)
 
 
 def silences(error: RetryLater | StopAndPage) -> bool:
