@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import Error as DatabaseError
 
@@ -73,6 +74,10 @@ def _finish(intent: OrderIntent) -> None:
         operations.execute_here(intent)
     except ExchangeError as error:
         log.critical("%s: cannot be executed, the others are: %s", intent, error)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception:
+        log.critical("%s: cannot be executed, the others are", intent, exc_info=True)
 
 
 def _silence_s(account: Account, watching_since: datetime) -> float:

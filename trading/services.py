@@ -1,12 +1,14 @@
 """What is done with a Core position after its entry: trail, exit. A verb commits or changes nothing."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import Error as DatabaseError
 from django.db import transaction
 
 from trading import at_once, execution, journal
@@ -216,21 +218,38 @@ def _not_claimed(position: Position, busy: execution.SlotBusy) -> None:
 def panic(*, account: Account, reason: str, at: datetime, by: str = "") -> list[OrderIntent]:
     """Flatten Core: pause entries, disarm what is armed, and claim an exit for every Active position.
 
-    What is Entering is marked, and exited in the very transaction that records its fill.
+    What is Entering is marked, and exited in the very transaction that records its fill. Raises DatabaseError
+    if it failed for a position, once all others have had their turn.
     """
+    failed: list[DatabaseError] = []
     Account.objects.filter(pk=account.pk).update(entries_paused=True)
     mine = Position.objects.select_related("slot__account").filter(slot__account=account)
     data = {"reason": reason, "by": by or None}
     for armed in mine.filter(state=PositionState.ARMED):
-        journal.advance(armed, PositionState.CANCELLED, at=at, data=data, note=reason, closed_at=at)
+        with _in_turn(armed, failed):
+            journal.advance(armed, PositionState.CANCELLED, at=at, data=data, note=reason, closed_at=at)
     # Before the Active ones are read: an entry that is recorded meanwhile is found among them.
     for entering in mine.filter(state=PositionState.ENTERING):
-        _mark(entering, at, data)
-    requested = (
-        request_exit(position=active, reason=reason, at=at, owner=Owner.OPERATOR, by=by)
-        for active in mine.filter(state=PositionState.ACTIVE)
-    )
+        with _in_turn(entering, failed):
+            _mark(entering, at, data)
+    requested: list[OrderIntent | None] = []
+    for active in mine.filter(state=PositionState.ACTIVE):
+        with _in_turn(active, failed):
+            asked = request_exit(position=active, reason=reason, at=at, owner=Owner.OPERATOR, by=by)
+            requested.append(asked)
+    if failed:
+        raise failed[0]
     return [intent for intent in requested if intent is not None]
+
+
+@contextmanager
+def _in_turn(position: Position, failed: list[DatabaseError]) -> Iterator[None]:
+    """One locked row must not keep the others open."""
+    try:
+        yield
+    except DatabaseError as error:
+        log.critical("%s: nothing was done about it: %s", position, error)
+        failed.append(error)
 
 
 def _mark(position: Position, at: datetime, data: dict[str, str | None]) -> None:

@@ -4,6 +4,7 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import Error as DatabaseError
 
 from trading import queries, services
 from trading.domain.lifecycle import PositionState
@@ -40,8 +41,17 @@ def stand_in(account: Account, desk: Desk) -> list[OrderIntent]:
     claimed = []
     for position in active:
         with about(position):
-            claimed.append(_drive(position, ticks.get(position.slot.symbol), desk))
+            claimed.append(_drive_alone(position, ticks.get(position.slot.symbol), desk))
     return [intent for intent in claimed if intent is not None]
+
+
+def _drive_alone(position: Position, tick: Tick | None, desk: Desk) -> OrderIntent | None:
+    """What goes wrong with one stop must not leave the others alone: nobody else drives them now."""
+    try:
+        return _drive(position, tick, desk)
+    except (DatabaseError, ValueError):
+        log.critical("%s: its stop could not be driven, the others are", position, exc_info=True)
+        return None
 
 
 def _drive(position: Position, tick: Tick | None, desk: Desk) -> OrderIntent | None:

@@ -9,11 +9,13 @@ from robson import watchdogs
 from safetynet import poll
 from safetynet.models import PollState
 from tests import factories
+from tests.safetynet.support import held_elsewhere
 from tests.trading.world import SYMBOL, World, fresh, world
 from trading import execution, gateway, watchdog
 from trading.consumer import process
 from trading.domain.lifecycle import PositionState
-from trading.models import Heartbeat, OrderIntent
+from trading.models import Heartbeat, OrderIntent, Position
+from trading.models.intent import Owner
 from trading.tasks import execute_intent
 
 __all__ = ["world"]
@@ -29,6 +31,11 @@ def broker_away(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ConnectionRefusedError("no broker")
 
     monkeypatch.setattr(execute_intent, "apply_async", refuse)
+
+
+def fresh_state(position: Position) -> str:
+    position.refresh_from_db()
+    return position.state
 
 
 def consumer_beats() -> None:
@@ -74,6 +81,33 @@ def test_both_watchdog_and_consumer_at_the_same_touch_sell_once(world: World, br
     world.settle(intent)
     assert len(world.orders("SELL")) == 1
     assert OrderIntent.objects.filter(position=position, purpose="exit").count() == 1
+
+
+def test_a_stop_that_cannot_be_driven_does_not_leave_the_others_alone(
+    world: World, broker_away: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A process that hangs in the middle of its claim holds the slot."""
+    first, second = world.enter(), world.enter(symbol="ETHUSDT")
+    for symbol, price in ((SYMBOL, "58000"), ("ETHUSDT", "2900")):
+        world.control.price(symbol, price)
+    with held_elsewhere("SELECT id FROM trading_slot WHERE id = %s FOR UPDATE", first.slot_id):
+        watchdogs.drive_stops_of_silent_consumer(world.account, world.desk)
+    assert [fresh_state(one) for one in (first, second)] == ["active", "closed"]
+    assert "its stop could not be driven, the others are" in caplog.text
+
+
+def test_an_order_that_ends_in_an_unexpected_error_does_not_keep_the_others_from_being_finished(
+    world: World,
+) -> None:
+    intent = left_behind(world)
+    # A safety exit without its guard cannot be settled.
+    poisoned = factories.intent(
+        factories.slot("ETHUSDT"),
+        owner=Owner.SAFETY_NET,
+        next_attempt_at=intent.created_at - timedelta(hours=1),
+    )
+    watchdogs.finish_what_is_overdue()
+    assert (fresh(poisoned).state, fresh(intent).state) == ("sending", "done")
 
 
 def test_a_failed_question_is_announced_and_changes_nothing(

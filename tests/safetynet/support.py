@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -86,9 +86,14 @@ def at_once(count: int, action: Callable[[], object]) -> list[BaseException | No
         return [future.exception(60) for future in [threads.submit(run) for _ in range(count)]]
 
 
-@contextmanager
-def core_unreadable() -> Iterator[None]:
+def core_unreadable() -> AbstractContextManager[None]:
     """Questions about Core's positions fail, as another session holds the table; everything else works."""
+    return held_elsewhere("LOCK TABLE trading_position IN ACCESS EXCLUSIVE MODE")
+
+
+@contextmanager
+def held_elsewhere(lock: str, *values: int) -> Iterator[None]:
+    """Another session holds this lock, and ours waits for none for long."""
     parameters = connection.get_connection_params()
     with psycopg.connect(
         **{
@@ -97,7 +102,7 @@ def core_unreadable() -> Iterator[None]:
             if name in parameters
         }
     ) as other:
-        other.execute("LOCK TABLE trading_position IN ACCESS EXCLUSIVE MODE")
+        other.execute(lock.encode(), values)
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '50ms'")
         try:

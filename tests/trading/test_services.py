@@ -6,10 +6,11 @@ from decimal import Decimal
 
 import pytest
 from django.conf import settings
-from django.db import connections
+from django.db import OperationalError, connections
 from pytest_django.fixtures import Settings
 
 from tests import factories
+from tests.safetynet.support import held_elsewhere
 from tests.trading.world import SYMBOL, World, interpose, signal_for
 from trading import entry, execution, gateway, journal, services
 from trading.domain.lifecycle import IllegalTransition, PositionState
@@ -181,6 +182,17 @@ def test_panic_counts_no_exit_for_a_slot_in_which_one_is_live_already(world: Wor
     position = world.enter()
     factories.intent(position.slot, owner=Owner.SAFETY_NET, quantity="0.001")
     assert services.panic(account=world.account, reason="panic", at=factories.NOON) == []
+
+
+@pytest.mark.parametrize("held", ["ETHUSDT", "SOLUSDT"])
+def test_panic_closes_the_others_although_one_row_is_held(world: World, held: str) -> None:
+    position = world.enter()
+    others = {"ETHUSDT": world.armed(symbol="ETHUSDT"), "SOLUSDT": world.enter(symbol="SOLUSDT")}
+    lock = "SELECT id FROM trading_position WHERE id = %s FOR UPDATE"
+    with held_elsewhere(lock, others[held].pk), pytest.raises(OperationalError):
+        services.panic(account=world.account, reason="panic", at=factories.NOON)
+    position.refresh_from_db()
+    assert position.state == PositionState.EXITING
 
 
 def test_panic_leaves_entries_of_other_accounts_alone(world: World) -> None:

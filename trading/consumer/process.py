@@ -210,7 +210,10 @@ class Consumer:
 
     async def watch_others(self) -> None:
         for companion in _companions:
-            await self.lanes.others.run(partial(companion, self._since))
+            try:
+                await self.lanes.others.run(partial(companion, self._since))
+            except Exception:  # whoever is helped here must not take the stops along
+                log.critical("%s failed, trying again", _name(companion), exc_info=True)
 
     async def reconcile(self) -> None:
         """At the start, whenever the exchange is connected to again, and now and then."""
@@ -219,6 +222,8 @@ class Consumer:
                 await self.lanes.others.run(partial(_reconcile, account))
             except ExchangeError as error:
                 log.error("%s was not reconciled; nothing was changed: %s", account, error)
+            except Exception:  # as above
+                log.critical("%s was not reconciled, trying again", account, exc_info=True)
         self.wake()
 
     async def beat(self) -> None:
@@ -239,8 +244,12 @@ class Consumer:
             try:
                 await job()
             except (DatabaseError, ExchangeError) as error:
-                log.error("%s failed, trying again: %s", getattr(job, "__name__", job), error)
+                log.error("%s failed, trying again: %s", _name(job), error)
             await _pause(seconds, wake)
+
+
+def _name(job: Callable[..., object]) -> str:
+    return str(getattr(job, "__name__", job))
 
 
 async def _pause(seconds: float, wake: asyncio.Event | None) -> None:
