@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from trading.consumer.market import EntryWatch, StopWatch
 from trading.domain.lifecycle import PositionState
 from trading.domain.types import Tick
 from trading.models import OrderIntent, Position
+from trading.tasks import execute_intent
 
 Done = TypeVar("Done")
 
@@ -181,4 +183,26 @@ def test_exit_of_an_account_without_keys_is_left_to_whoever_has_them(
     asyncio.run(act())
     position = Position.objects.get()
     assert (position.state, position.exit_reason) == ("closed", "trailing stop")
+    assert len(world.orders("SELL")) == 1
+
+
+def test_exit_that_needs_another_attempt_does_not_wait_for_a_broker_that_hangs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freed = threading.Event()
+    monkeypatch.setattr(execute_intent, "apply_async", lambda *_, **__: freed.wait(20))
+    watch = StopWatch(world.enter())
+    world.control.fault("error_code", code=-2010, path="/sapi/v1/margin/order", count=1)
+
+    async def act() -> None:
+        lanes = Lanes(1)
+        try:
+            Acting(lanes, changed=lambda: None).exit(watch, touched(watch.position))
+            closed = Position.objects.filter(state=PositionState.CLOSED)
+            await lanes.others.run(lambda: until(closed.exists, within_s=5))
+        finally:
+            freed.set()
+            lanes.close()
+
+    asyncio.run(act())
     assert len(world.orders("SELL")) == 1

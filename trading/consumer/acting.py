@@ -98,7 +98,10 @@ class Acting:
             await asyncio.sleep(RETRY_S)
             intent = await self._until_recorded(position, lane, exit_now)
         if intent is not None and intent.state in LIVE_INTENT_STATES:
-            await self._back_up(intent)
+            # Beside what follows: a broker may hang, and it is not needed.
+            backing = asyncio.create_task(self._back_up(intent))
+            self._tasks.add(backing)
+            backing.add_done_callback(self._tasks.discard)
         # Without an intent in hand, too: one may have been committed by a claim whose answer was lost.
         await self._pursue(position, lane)
 
@@ -130,7 +133,7 @@ class Acting:
     async def _back_up(self, intent: OrderIntent) -> None:
         """The exit task takes over if this process does not come through. Without a broker the sweep does."""
         try:
-            await self._lanes.books.run(
+            await self._lanes.others.run(
                 lambda: execute_intent.apply_async((intent.pk,), countdown=settings.INTENT_LEASE_S + 1)
             )
         except (BrokerError, OSError) as error:
