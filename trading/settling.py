@@ -20,6 +20,8 @@ from trading.parts import Part
 log = logging.getLogger(__name__)
 
 ZERO = Decimal(0)
+# So much of an entry may be left over because it is less than a lot.
+REMAINDER_SHARE = Decimal("0.01")
 
 
 def register_settlement() -> None:
@@ -142,11 +144,18 @@ def _settle_exit(position: Position, intent: OrderIntent, base_asset: str, at: d
 
 
 def _profit(position: Position, exit_intent: OrderIntent, base_asset: str) -> Decimal | None:
-    """Quote currency, after the commissions paid in base and quote currency."""
+    """Quote currency, after the commissions paid in base and quote currency, of what Robson has closed."""
     entry = position.intents.filter(purpose=Purpose.ENTRY, executed_quantity__gt=0).first()
     if entry is None:
         return None
     quote_asset = position.slot.symbol.removeprefix(base_asset)
-    paid = sum((fills.commission_in(intent, quote_asset) for intent in (entry, exit_intent)), ZERO)
-    flow = exit_intent.executed_quote - entry.executed_quote
+    share = _closed_share(entry, exit_intent, base_asset)
+    paid = fills.commission_in(entry, quote_asset) * share + fills.commission_in(exit_intent, quote_asset)
+    flow = exit_intent.executed_quote - entry.executed_quote * share
     return Decimal(flow if position.slot.position_side is Side.LONG else -flow) - paid
+
+
+def _closed_share(entry: OrderIntent, exit_intent: OrderIntent, base_asset: str) -> Decimal:
+    """How much of the entry the exit has closed; what the owner has closed by hand is his own account."""
+    share = fills.closed_quantity(exit_intent, base_asset) / fills.closed_quantity(entry, base_asset)
+    return share if share < 1 - REMAINDER_SHARE else Decimal(1)

@@ -56,6 +56,23 @@ def test_profit_is_the_change_of_the_quote_balance_less_interest(
 
 
 @pytest.mark.parametrize("side", list(Side))
+def test_profit_is_of_the_part_that_robson_has_closed(world: World, side: Side) -> None:
+    """What the owner closes by hand meanwhile is neither a loss nor a gain of it."""
+    position = world.enter(side)
+    entry_price, whole = position.entry_price, position.quantity
+    assert entry_price is not None
+    world.control.trade(side.exit_order, "0.005", symbol=SYMBOL)
+    world.control.price(SYMBOL, "61000")
+    position = closed(world, position)
+    assert Decimal("0.002") < position.exit_quantity < whole - Decimal("0.004")
+    assert position.exit_price is not None
+    moved = position.exit_price - entry_price if side is Side.LONG else entry_price - position.exit_price
+    fees = (entry_price + position.exit_price) * position.exit_quantity * Decimal("0.001")
+    assert position.realised_pnl is not None
+    assert abs(position.realised_pnl - moved * position.exit_quantity) < 2 * fees
+
+
+@pytest.mark.parametrize("side", list(Side))
 def test_entry_and_exit_are_recorded_as_they_were_filled(world: World, side: Side) -> None:
     # A thin book makes several fills at several prices.
     world.sim("depth", symbol=SYMBOL, levels=100, quantity="0.002")
