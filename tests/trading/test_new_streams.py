@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from tests.trading.world import SYMBOL, World
-from trading import reconciliation
 from trading.consumer import backfill, process
 from trading.consumer.process import Consumer
 from trading.domain.lifecycle import PositionState
@@ -121,24 +120,3 @@ def test_nobody_goes_on_asking_for_the_past_of_a_position_that_has_ended(
         await until(lambda: not consumer._loads)
 
     consume(act)
-
-
-def test_a_helper_that_fails_does_not_take_the_stops_along(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It would fail again at the next start, and at each one after that."""
-    world.enter()
-    helped: list[object] = []
-
-    def broken(*_: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(process, "_companions", [broken, helped.append])
-    monkeypatch.setattr(reconciliation, "reconcile", broken)
-
-    async def act(consumer: Consumer) -> None:
-        await consumer.watch_others()
-        await consumer.reconcile()
-
-    consume(act)
-    assert len(helped) == 1

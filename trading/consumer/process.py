@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.db import InterfaceError, OperationalError
 
 from trading import gateway, metrics, queries, reconciliation, services
 from trading.consumer import loading
@@ -28,6 +29,7 @@ from trading.exchange.frames import FrameDecoder
 from trading.exchange.streams import MarketStream
 from trading.logcontext import about
 from trading.models import Account, Heartbeat, Position
+from trading.services import Progress
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +72,7 @@ class Consumer:
         self._reconnected = asyncio.Event()
         self._since = gateway.utc_now()
         self._loads: set[asyncio.Task[None]] = set()
+        self._unsaved: dict[int, Progress] = {}
 
     def wake(self) -> None:
         """The database has news: look now, not in a second."""
@@ -204,9 +207,18 @@ class Consumer:
             self._load(position, self._load_stop)
 
     async def persist(self) -> None:
-        batch = self.market.take_progress()
-        if batch:
-            await self.lanes.books.run(lambda: services.save_progress(batch=batch, at=gateway.utc_now()))
+        moved = {progress.position_id: progress for progress in self.market.take_progress()}
+        batch, self._unsaved = self._unsaved | moved, {}
+        if not batch:
+            return
+        try:
+            await self.lanes.books.run(
+                lambda: services.save_progress(batch=batch.values(), at=gateway.utc_now())
+            )
+        except (OperationalError, InterfaceError):
+            # The database is away. A poll that has to stand in later must not begin with an old peak.
+            self._unsaved = batch
+            raise
 
     async def watch_others(self) -> None:
         for companion in _companions:
@@ -257,7 +269,9 @@ async def _pause(seconds: float, wake: asyncio.Event | None) -> None:
         await asyncio.sleep(seconds)
         return
     try:
-        await asyncio.wait_for(wake.wait(), seconds)
+        # Not wait_for: before Python 3.12 it forgets to be cancelled when the event comes just then.
+        async with asyncio.timeout(seconds):
+            await wake.wait()
     except TimeoutError:
         return
     wake.clear()
