@@ -15,7 +15,7 @@ from tests.terminal import HIDE_CURSOR, ROBSON, SHOW_CURSOR, OnTerminal
 from tests.trading.support import run, trade_on
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import PositionState
-from trading.models import Event, OrderIntent, Position
+from trading.models import Account, Event, OrderIntent, Position
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -137,3 +137,16 @@ def test_an_exit_that_cannot_finish_in_time_is_told_and_stays_committed(exchange
         call_command("panic", "--yes", "--wait", "2.5", stdout=StringIO(), stderr=StringIO())
     assert state_of(position) == PositionState.EXITING
     assert OrderIntent.objects.filter(position=position).count() == 1
+
+
+@pytest.mark.parametrize("named", [(), ("--account", "main")])
+def test_panic_and_positions_know_what_an_account_that_is_switched_off_holds(
+    exchange: SimulatorProcess, named: tuple[str, ...]
+) -> None:
+    position = held(exchange)
+    Account.objects.update(active=False)
+    seen = StringIO()
+    call_command("positions", "--json", *named, stdout=seen)
+    assert [one["symbol"] for one in json.loads(seen.getvalue())] == ["BTCUSDT"]
+    call_command("panic", "--yes", *named, stdout=StringIO(), stderr=StringIO())
+    assert state_of(position) == PositionState.CLOSED

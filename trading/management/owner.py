@@ -14,9 +14,11 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Q
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from trading.domain.lifecycle import MANAGED_STATES
 from trading.domain.rounding import to_wire
 from trading.explain import EXPECTED, explain
 from trading.management import screen
@@ -124,7 +126,18 @@ def account_named(name: str | None, *, create: bool = False, inactive: bool = Fa
 
 
 def chosen_accounts(name: str | None) -> Sequence[Account]:
-    """The named account, or all active ones. Raises CommandError for an unknown name."""
+    """The named account, or all that are active or hold something of Core's. Raises CommandError.
+
+    What an account holds is not gone because it was switched off: it must be seen, and be closed in a panic.
+    """
+    if name:
+        return [account_named(name, inactive=True)]
+    held = Q(slots__positions__state__in=MANAGED_STATES)
+    return list(Account.objects.filter(held | Q(active=True)).distinct())
+
+
+def active_accounts(name: str | None) -> Sequence[Account]:
+    """The named account, or all; none that is switched off. Raises CommandError for an unknown name."""
     return [account_named(name)] if name else list(Account.objects.filter(active=True))
 
 

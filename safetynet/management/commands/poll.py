@@ -7,14 +7,14 @@ from django.core.management.base import CommandError
 
 from safetynet.services import PollReport, poll
 from trading import gateway, startup
-from trading.management.owner import OwnerCommand, chosen_accounts
+from trading.management.owner import OwnerCommand, active_accounts
 
 
 class Command(OwnerCommand):
     help = "Let the Safety Net look at the account now, as it does every 20 seconds."
 
     def act(self, options: argparse.Namespace) -> None:
-        accounts = chosen_accounts(options.account)
+        accounts = active_accounts(options.account)
         startup.require_exchange(accounts)
         with self.working("looking at the account"):
             reports = {account.name: poll(account, gateway.desk_for(account)) for account in accounts}
