@@ -11,7 +11,8 @@ from django.conf import settings
 from trading import fills, parts, queries
 from trading.domain.exits import ExitPlan, Verdict, plan_exit
 from trading.domain.reconcile import are_its_own
-from trading.domain.types import MarginPair, OrderReport, OrderSide, Side, Venue
+from trading.domain.rounding import people
+from trading.domain.types import MarginPair, OrderReport, OrderSide, Side, SymbolRules, Venue
 from trading.exchange.calls import whole_budget
 from trading.exchange.errors import BadAnswer, ExchangeError
 from trading.exchange.port import Exchange
@@ -76,7 +77,7 @@ def plan(
     if not are_its_own(intent.slot.position_side, remaining, pair, rules):
         own = _by_trades(intent, exchange, rules.base_asset, executed)
         remaining = remaining if own is None else min(remaining, own - closed)
-    return plan_exit(
+    planned = plan_exit(
         intent.slot.position_side,
         remaining,
         pair,
@@ -86,6 +87,20 @@ def plan(
         # A safety exit may stand beside Core's part, which must not be taken for its interest.
         whole=intent.quantity if closed and intent.owner != Owner.SAFETY_NET else ZERO,
     )
+    if planned.verdict is Verdict.FLAT:
+        _look_for_debt(intent, pair, rules)
+    return planned
+
+
+def _look_for_debt(intent: OrderIntent, pair: MarginPair, rules: SymbolRules) -> None:
+    """What was bought back repays the debt by itself, unless the exchange fails to: it goes on to cost."""
+    if intent.order_side == OrderSide.BUY and pair.base.debt >= rules.lot_step:
+        log.critical(
+            "%s: it is flat, but %s %s are still owed beside coins that are there: repay them in the app",
+            intent,
+            people(pair.base.debt),
+            pair.base.asset,
+        )
 
 
 def left_after(intent: OrderIntent, exchange: Exchange, report: OrderReport) -> ExitPlan:

@@ -1,14 +1,15 @@
 """What an exit trades: its own part, until flat or dust, and never what is somebody else's."""
 
 import logging
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from tests.other_clients import python_binance
-from tests.trading.world import SYMBOL, World, fresh
+from tests.trading.world import SYMBOL, World, fresh, interpose
 from trading import execution
-from trading.domain.types import Side
+from trading.domain.types import MarketOrder, OrderReport, Side
 from trading.models import Event, Fill, OrderIntent
 
 
@@ -59,6 +60,24 @@ def test_short_exit_buys_back_debt_interest_and_fee_and_leaves_zero_debt(world: 
     assert len(world.orders("BUY")) == 1
     assert world.control.ledger()["leftover_debts"] == []
     assert world.violations() == []
+
+
+def test_debt_that_the_exchange_did_not_repay_by_itself_is_announced(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The position is flat all the same, and nobody else would look: the debt goes on to cost interest."""
+    position = world.enter(Side.SHORT)
+
+    def send(order: MarketOrder) -> OrderReport:
+        return world.exchange.send_market_order(replace(order, side_effect="NO_SIDE_EFFECT"))
+
+    logging.getLogger("trading").addHandler(caplog.handler)
+    try:
+        intent = world.settle(world.request_exit(position), interpose(world, send_market_order=send))
+    finally:
+        logging.getLogger("trading").removeHandler(caplog.handler)
+    assert (intent.state, world.pair().base.debt > 0) == ("done", True)
+    assert "are still owed beside coins that are there" in caplog.text
 
 
 def test_short_exit_pays_interest_that_has_grown_beyond_a_lot(world: World) -> None:
