@@ -6,7 +6,7 @@ NAME = "slot_symbol_is_upper_case"
 class Migration(migrations.Migration):
     """Binance lists pairs that are not spelled in ASCII, and what is held there is guarded as well."""
 
-    dependencies = [("trading", "0008_an_intent_is_never_cancelled")]
+    dependencies = [("trading", "0009_exits_know_their_trigger")]
 
     operations = [
         migrations.RemoveConstraint(model_name="slot", name=NAME),
