@@ -22,6 +22,7 @@ from trading.models.intent import Owner
 log = logging.getLogger(__name__)
 
 ZERO = Decimal(0)
+ABOVE_ANY_PRICE = Decimal(10) ** 15
 
 PairReader = Callable[[], MarginPair]
 
@@ -153,5 +154,12 @@ def _by_trades(
 
 def _price(intent: OrderIntent, exchange: Exchange) -> Decimal:
     # After a refusal the price may have moved so far that only dust is left: ask. Before one, do not wait.
-    known = None if intent.refusals else intent.average_price or intent.trigger_price
-    return known or exchange.price(intent.slot.symbol).price
+    known = intent.average_price or intent.trigger_price
+    if known and not intent.refusals:
+        return known
+    try:
+        return exchange.price(intent.slot.symbol).price
+    except ExchangeError as error:
+        # It would only tell dust, which the exchange refuses by itself.
+        log.warning("%s: sent without a look at the price: %s", intent, error)
+        return known or ABOVE_ANY_PRICE

@@ -240,3 +240,13 @@ def test_empty_book_is_asked_again_with_growing_pauses(world: World) -> None:
     assert fresh(intent).refusals == 1
     world.sim("depth", symbol=SYMBOL, levels=10)
     assert world.settle(intent).state == "done"
+
+
+def test_exit_does_not_need_the_price_that_would_only_tell_dust(world: World) -> None:
+    """A panic has no price of its own, and the public questions have a budget and troubles of their own."""
+    position = world.enter()
+    world.control.fault("http_status", status=503, path="/api/v3/ticker/price")
+    intent = world.request_exit(position)
+    execution.execute(intent.pk, world.desk)
+    assert fresh(intent).state == "done"
+    assert len(world.orders("SELL")) == 1
