@@ -85,3 +85,23 @@ def test_keeping_warm_leaves_a_lane_free_for_an_exit_though_the_exchange_lets_th
             lanes.close()
 
     asyncio.run(act())
+
+
+def test_stream_that_lags_counts_as_silent(world: World) -> None:
+    """Prices of a minute ago keep coming: a stop that is touched now would hear of it in a minute."""
+
+    async def act() -> None:
+        consumer = Consumer()
+        try:
+            later = time.monotonic() + 60
+
+            def age_after(lag_ms: int) -> float:
+                consumer.on_frame(frame("60000", int(time.time() * 1000) - lag_ms))
+                return consumer.feed.age_s(SYMBOL, later)
+
+            first, lagging, second = age_after(0), age_after(60_000), age_after(500)
+            assert first == lagging > second
+        finally:
+            consumer.lanes.close()
+
+    asyncio.run(act())

@@ -62,7 +62,8 @@ class Consumer:
         self.market = Market(on_stop=self.acting.exit, on_signal=self.acting.enter, on_gap=self.load_again)
         self.feed = FeedAge(limit_s=settings.FEED_AGE_LIMIT_S, hold_down_s=HOLD_DOWN_S)
         self.backfill = Backfill(self.lanes, self.market, self.feed)
-        self.decoder = FrameDecoder(now_ms=gateway.exchange_clock())
+        self._clock = gateway.exchange_clock()
+        self.decoder = FrameDecoder(now_ms=self._clock)
         self.stream = MarketStream(gateway.endpoints().stream, self.on_frame, self.on_link)
         self.accounts = AccountFeeds(self.lanes.loading, changed=self.wake)
         self.frames = 0
@@ -110,7 +111,9 @@ class Consumer:
         self.frames += 1
         value = self.decoder.decode(frame)
         if isinstance(value, Tick):
-            self.feed.heard(value.symbol, time.monotonic())
+            # A stream that lags is as good as silent: newer prices are to be had.
+            if self._clock() - value.time_ms <= self.feed.limit_s * 1000:
+                self.feed.heard(value.symbol, time.monotonic())
             self.market.on_tick(value)
         elif isinstance(value, Candle):
             self.market.on_candle(value)
