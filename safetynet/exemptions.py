@@ -40,7 +40,7 @@ def exempt(*, slot: Slot, until: datetime, reason: str, by: str, at: datetime) -
     return exemption
 
 
-def end_exemption(*, exemption: Exemption, by: str, at: datetime) -> bool:
+def end_exemption(*, exemption: Exemption, by: str, at: datetime, reason: str = "") -> bool:
     """Protect the slot again at once. False when the exemption had ended already."""
     with transaction.atomic():
         ended = Exemption.objects.filter(pk=exemption.pk, ended_at__isnull=True, until__gt=at).update(
@@ -49,6 +49,6 @@ def end_exemption(*, exemption: Exemption, by: str, at: datetime) -> bool:
         if not ended:
             return False
         exemption.ended_at = at
-        journal.append(EventKind.GUARD_EXEMPTION_ENDED, exemption, at=at, by=by)
+        journal.append(EventKind.GUARD_EXEMPTION_ENDED, exemption, at=at, by=by, reason=reason or None)
     log.info("Safety Net: exemption of %s ended by %s", exemption.slot, by)
     return True

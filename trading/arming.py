@@ -18,7 +18,7 @@ from trading.domain.stops import MAX_SHARE, MIN_SHARE, StopPolicy, stop_distance
 from trading.domain.trailing import BPS
 from trading.domain.types import Candle, Side, SymbolRules
 from trading.exchange.errors import ExchangeError, Refused
-from trading.exchange.port import Exchange
+from trading.exchange.port import Exchange, Quotes
 from trading.models import Account, Position, Slot
 
 log = logging.getLogger(__name__)
@@ -63,9 +63,16 @@ class Preview:
     distance: Decimal
     stop_price: Decimal
     loss_at_stop: Decimal
+    base_asset: str
+    quote_asset: str
+
+    @property
+    def used(self) -> Decimal:
+        """What the position would take of the capital, in quote currency."""
+        return self.quantity * self.price
 
 
-def preview(*, account: Account, order: ArmOrder, exchange: Exchange) -> Preview:
+def preview(*, account: Account, order: ArmOrder, exchange: Quotes) -> Preview:
     """Check an order against the exchange without writing anything. Raises ArmRefused."""
     symbol = order.symbol.strip().upper()
     _check_terms(order)
@@ -85,10 +92,13 @@ def preview(*, account: Account, order: ArmOrder, exchange: Exchange) -> Preview
         raise ArmRefused(f"the exchange did not answer: {error}. Try again.") from error
     stop = price - distance if order.side is Side.LONG else price + distance
     fees = (price + stop) * settings.FEE_RATE
-    return Preview(price, quantity, distance, stop, quantity * (distance + fees))
+    loss = quantity * (distance + fees)
+    return Preview(price, quantity, distance, stop, loss, rules.base_asset, rules.quote_asset)
 
 
-def arm(*, account: Account, order: ArmOrder, exchange: Exchange, at: datetime, by: str = "") -> Position:
+def arm(
+    *, account: Account, order: ArmOrder, exchange: Exchange, at: datetime, by: str = "", reason: str = ""
+) -> Position:
     """Arm a slot: from now on a crossover opens a position in it. Raises ArmRefused."""
     if account.entries_paused:
         raise ArmRefused(f"entries are paused on the account {account}; resume them first")
@@ -105,7 +115,8 @@ def arm(*, account: Account, order: ArmOrder, exchange: Exchange, at: datetime, 
         position.full_clean(validate_unique=False, validate_constraints=False)
         with transaction.atomic():
             position.save(force_insert=True)
-            journal.append(EventKind.POSITION_ARMED, position, at=at, by=by or None, **_terms(position))
+            who = {"by": by or None, "reason": reason or None}
+            journal.append(EventKind.POSITION_ARMED, position, at=at, **who, **_terms(position))
     except ValidationError as error:
         raise ArmRefused(
             "; ".join(f"{field}: {' '.join(texts)}" for field, texts in error.message_dict.items())
@@ -159,7 +170,7 @@ def _risk_percent(order: ArmOrder, account: Account) -> Decimal:
     return account.risk_percent if order.risk_percent is None else order.risk_percent
 
 
-def _tradable(symbol: str, exchange: Exchange) -> SymbolRules:
+def _tradable(symbol: str, exchange: Quotes) -> SymbolRules:
     if not symbol.isascii():
         # Over a stream's name that it cannot read the exchange ends the connection, and all stops with it.
         raise ArmRefused(f"{symbol} is not spelled in ASCII: no market stream is known to carry it")
@@ -176,7 +187,7 @@ def _tradable(symbol: str, exchange: Exchange) -> SymbolRules:
     return rules
 
 
-def _candles(order: ArmOrder, symbol: str, exchange: Exchange) -> list[Candle]:
+def _candles(order: ArmOrder, symbol: str, exchange: Quotes) -> list[Candle]:
     needed = order.stop.candles_needed
     return list(exchange.candles(symbol, order.interval, limit=needed * 4)) if needed else []
 

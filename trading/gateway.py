@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache, partial
 
@@ -12,11 +12,13 @@ from django.conf import settings
 from django.db import connection
 
 from trading import journal, metrics
+from trading.domain.types import ListedPair
 from trading.exchange import weights
 from trading.exchange.calls import CallReport, CallSettings, Offset, silences
 from trading.exchange.endpoints import Endpoints, check_mix
 from trading.exchange.errors import RetryLater, StopAndPage
 from trading.exchange.http import Timeouts
+from trading.exchange.recently import LateQuotes, Recently
 from trading.exchange.rest import BinanceMargin
 from trading.exchange.rules_cache import RulesCache
 from trading.execution import Desk
@@ -25,6 +27,9 @@ from trading.models import Account
 log = logging.getLogger(__name__)
 
 KEYS_AGAIN_S = 2.0
+# How old what a page shows may be: a price while a form is filled in, the list of pairs.
+PRICE_FOR_A_PAGE_MS = 2_000
+PAIRS_FOR_A_PAGE_MS = 600_000
 
 _local = threading.local()
 # Accounts whose key was found to be nobody else's.
@@ -68,6 +73,17 @@ def desk_for(account: Account) -> Desk:
     """What an executor in this thread works with."""
     holder = f"{journal.source()}:{threading.get_ident() % 100_000}"
     return Desk(exchange=exchange_for(account), holder=holder, clock=utc_now)
+
+
+def quotes_for(account: Account) -> LateQuotes:
+    """Prices for a page that asks again and again. Raises MissingCredentials."""
+    return LateQuotes(exchange_for(account), _quotes_at(endpoints().api))
+
+
+def pairs_for(account: Account) -> Sequence[ListedPair]:
+    """The pairs that can be traded, as of the last minutes. Raises ExchangeError."""
+    exchange = exchange_for(account)
+    return _pairs_at(endpoints().api).get("pairs", exchange.now_ms(), exchange.listed_pairs)
 
 
 def utc_now() -> datetime:
@@ -119,6 +135,16 @@ def _rules_at(_api: str) -> RulesCache:
 def _offset_at(_api: str) -> Offset:
     """One for all threads too: some only ask what needs no signature, and never hear that it is wrong."""
     return Offset()
+
+
+@cache
+def _quotes_at(_api: str) -> Recently:
+    return Recently(PRICE_FOR_A_PAGE_MS)
+
+
+@cache
+def _pairs_at(_api: str) -> Recently:
+    return Recently(PAIRS_FOR_A_PAGE_MS)
 
 
 def refuse_in_transaction(name: str) -> None:

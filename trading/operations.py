@@ -1,9 +1,11 @@
 """What the owner does by hand, from the command line or from the admin. Each verb says who asked, and why."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 from kombu.exceptions import OperationalError as BrokerError
@@ -11,8 +13,11 @@ from redis.exceptions import RedisError
 
 from trading import arming, execution, gateway, journal, services
 from trading.arming import ArmOrder, Preview
+from trading.domain import pair_search
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import PositionState
+from trading.domain.rounding import to_wire
+from trading.domain.types import ListedPair
 from trading.explain import NotPossible
 from trading.models import Account, OrderIntent, Position
 from trading.models.intent import Owner
@@ -38,11 +43,20 @@ def preview(*, account: Account, order: ArmOrder) -> Preview:
     return arming.preview(account=account, order=order, exchange=gateway.exchange_for(account))
 
 
-def arm(*, account: Account, order: ArmOrder, by: str) -> Position:
+def preview_lately(*, account: Account, order: ArmOrder) -> Preview:
+    """The same at a price that may be a moment old, for a form that asks with each change."""
+    return arming.preview(account=account, order=order, exchange=gateway.quotes_for(account))
+
+
+def find_symbols(*, account: Account, text: str, most: int) -> list[ListedPair]:
+    """Pairs that can be armed and that `text` may mean, the likeliest first. Raises as `preview` does."""
+    return pair_search.find(gateway.pairs_for(account), text, most=most)
+
+
+def arm(*, account: Account, order: ArmOrder, by: str, reason: str = "") -> Position:
     """Arm a slot. Raises ArmRefused, MissingCredentials, MixedHosts, BadEndpoint."""
-    position = arming.arm(
-        account=account, order=order, exchange=gateway.exchange_for(account), at=gateway.utc_now(), by=by
-    )
+    exchange, now = gateway.exchange_for(account), gateway.utc_now()
+    position = arming.arm(account=account, order=order, exchange=exchange, at=now, by=by, reason=reason)
     log.info("%s armed by %s", position, by)
     return position
 
@@ -92,6 +106,42 @@ def pause_entries(*, account: Account, paused: bool, reason: str, by: str) -> bo
     return bool(changed)
 
 
+def add_account(*, account: Account, reason: str, by: str) -> None:
+    """Write a new account: from its first poll on it is watched."""
+    with transaction.atomic():
+        account.save(force_insert=True)
+        _announce(EventKind.ACCOUNT_ADDED, account, reason, by)
+
+
+def change_account(*, account: Account, fields: Collection[str], reason: str, by: str) -> bool:
+    """Write these settings of an account and no others. False when they were so already."""
+    with transaction.atomic():
+        before = Account.objects.select_for_update().get(pk=account.pk)
+        changes = {
+            name: f"{_text(getattr(before, name))} to {_text(getattr(account, name))}"
+            for name in fields
+            if getattr(before, name) != getattr(account, name)
+        }
+        if changes:
+            account.save(update_fields=list(changes))
+            _announce(EventKind.ACCOUNT_CHANGED, account, reason, by, **changes)
+    return bool(changes)
+
+
+def switch_account(*, account: Account, active: bool, reason: str, by: str) -> bool:
+    """Have consumer and poll watch an account, or forget it with all that is open. False when it was so.
+
+    What is open on an account that is switched off has no stop: whoever calls this has asked.
+    """
+    with transaction.atomic():
+        changed = Account.objects.filter(pk=account.pk, active=not active).update(active=active)
+        if changed:
+            kind = EventKind.ACCOUNT_SWITCHED_ON if active else EventKind.ACCOUNT_SWITCHED_OFF
+            _announce(kind, account, reason, by)
+    account.active = active
+    return bool(changed)
+
+
 def hand_over(intents: Iterable[OrderIntent]) -> HandOver:
     """Put committed intents into the exits queue. Call it outside a transaction.
 
@@ -118,8 +168,13 @@ def execute_here(intent: OrderIntent) -> None:
     execution.execute(intent.pk, gateway.desk_for(intent.slot.account))
 
 
-def _announce(kind: EventKind, account: Account, reason: str, by: str) -> None:
-    journal.append(kind, account, at=gateway.utc_now(), account=account.name, reason=reason, by=by)
+def _announce(kind: EventKind, account: Account, reason: str, by: str, **more: Any) -> None:
+    about = {"account": account.name, "reason": reason, "by": by, **more}
+    journal.append(kind, account, at=gateway.utc_now(), **about)
+
+
+def _text(value: object) -> str:
+    return to_wire(value) if isinstance(value, Decimal) else str(value)
 
 
 def _instead(position: Position) -> str:

@@ -59,7 +59,8 @@ def sweep() -> int:
     return len(due)
 
 
-@shared_task(name="trading.reconcile", expires=50)
+# What these two leave behind is shown in the admin; the others run too often, or orders wait for them.
+@shared_task(name="trading.reconcile", expires=50, ignore_result=False)
 def reconcile() -> None:
     """Compare Core's positions with the exchange. One account that fails does not stop the others."""
     for account in queries.active_accounts():
@@ -69,7 +70,7 @@ def reconcile() -> None:
             log.exception("%s was not reconciled; nothing was changed", account)
 
 
-@shared_task(name="trading.prune_events")
+@shared_task(name="trading.prune_events", ignore_result=False)
 def prune_events() -> int:
     """Delete events older than the keeping time, and nothing else."""
     return Event.prune(before=gateway.utc_now() - timedelta(days=KEEP_EVENTS_DAYS))

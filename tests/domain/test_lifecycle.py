@@ -129,6 +129,11 @@ def test_every_kind_of_event_about_a_step_is_the_event_of_a_step() -> None:
         EventKind.INTENT_PARTIALLY_FILLED,
         EventKind.ACCOUNT_PAUSED,
         EventKind.ACCOUNT_RESUMED,
+        EventKind.ACCOUNT_ADDED,
+        EventKind.ACCOUNT_CHANGED,
+        EventKind.ACCOUNT_SWITCHED_OFF,
+        EventKind.ACCOUNT_SWITCHED_ON,
+        EventKind.SCHEDULE_CHANGED,
     }
 
 

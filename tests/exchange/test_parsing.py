@@ -286,3 +286,11 @@ def test_malformed_candles_are_refused(answer: object) -> None:
 def test_other_malformed_answers_are_refused(parse: Callable[[object], object], answer: object) -> None:
     with pytest.raises(BadAnswer):
         parse(answer)
+
+
+@pytest.mark.parametrize("name", ["isMarginTrade", "isBuyAllowed", "isSellAllowed"])
+def test_a_pair_that_cannot_be_traded_both_ways_is_not_listed(name: str) -> None:
+    row = {"symbol": "BTCUSDT", "base": "BTC", "quote": "USDT"}
+    open_both_ways = {"isMarginTrade": True, "isBuyAllowed": True, "isSellAllowed": True}
+    assert [pair.symbol for pair in parsing_market.listed_pairs([row | open_both_ways])] == ["BTCUSDT"]
+    assert parsing_market.listed_pairs([row | open_both_ways | {name: False}]) == []

@@ -298,3 +298,9 @@ def test_used_weights_are_reported(exchange: BinanceMargin, reports: list[CallRe
 
     assert reports[-2].weights["X-SAPI-USED-IP-WEIGHT-1M"] >= 10
     assert reports[-1].weights["X-SAPI-USED-UID-WEIGHT-1M"] >= 6
+
+
+def test_the_list_of_pairs_has_what_can_be_traded_on_isolated_margin(exchange: BinanceMargin) -> None:
+    listed = {pair.symbol: pair for pair in exchange.listed_pairs()}
+    assert (listed["BTCUSDT"].base_asset, listed["BTCUSDT"].quote_asset) == ("BTC", "USDT")
+    assert "LUNCUSDT" not in listed

@@ -43,6 +43,12 @@ class EventKind(StrEnum):
 
     ACCOUNT_PAUSED = "account.paused"
     ACCOUNT_RESUMED = "account.resumed"
+    ACCOUNT_ADDED = "account.added"
+    ACCOUNT_CHANGED = "account.changed"
+    ACCOUNT_SWITCHED_OFF = "account.switched_off"
+    ACCOUNT_SWITCHED_ON = "account.switched_on"
+
+    SCHEDULE_CHANGED = "schedule.changed"
 
 
 @dataclass(frozen=True, slots=True)

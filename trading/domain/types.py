@@ -102,6 +102,15 @@ class SymbolRules:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedPair:
+    """A pair that the exchange lists for isolated margin."""
+
+    symbol: str
+    base_asset: str
+    quote_asset: str
+
+
+@dataclass(frozen=True, slots=True)
 class AssetBalance:
     """One asset of one isolated pair, in units of that asset."""
 

@@ -32,6 +32,7 @@ PATHS: Mapping[str, str] = {
     "prices": "/api/v3/ticker/price",
     "candles": "/api/v3/klines",
     "aggregate_trades": "/api/v3/aggTrades",
+    "listed_pairs": "/sapi/v1/margin/isolated/allPairs",
     "margin_pairs": "/sapi/v1/margin/isolated/account",
     "find_order": "/sapi/v1/margin/order",
     "open_orders": "/sapi/v1/margin/openOrders",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from trading.domain.types import Candle, SymbolRules, Tick
+from trading.domain.types import Candle, ListedPair, SymbolRules, Tick
 from trading.exchange import fields
 from trading.exchange.errors import BadAnswer
 from trading.exchange.fields import Row
@@ -76,6 +76,15 @@ def symbol_rules(answer: object, *, symbol: str) -> SymbolRules:
 
 def rules_of_all(answer: object) -> list[SymbolRules]:
     return [_rules(source) for source in _symbols(answer)]
+
+
+def listed_pairs(answer: object) -> list[ListedPair]:
+    """Those that can be traded both ways: what can be opened must be closed again."""
+    return [
+        ListedPair(fields.text(item, "symbol"), fields.text(item, "base"), fields.text(item, "quote"))
+        for item in fields.rows(answer, "allPairs")
+        if all(fields.flag(item, name) for name in ("isMarginTrade", "isBuyAllowed", "isSellAllowed"))
+    ]
 
 
 def _symbols(answer: object) -> Iterator[Row]:

@@ -15,7 +15,19 @@ from trading.domain.types import (
 )
 
 
-class Exchange(Protocol):
+class Quotes(Protocol):
+    """What a preview of a position needs to know."""
+
+    def symbol_rules(self, symbol: str) -> SymbolRules:
+        """Cached. Raises `Refused` (-1121) for an unknown symbol."""
+
+    def price(self, symbol: str) -> Tick: ...
+
+    def candles(self, symbol: str, interval: str, *, limit: int) -> Sequence[Candle]:
+        """Oldest first; the last one may still be open (`closed` is False)."""
+
+
+class Exchange(Quotes, Protocol):
     """One account on one venue. Not thread-safe: one per thread."""
 
     def now_ms(self) -> int:
@@ -24,19 +36,11 @@ class Exchange(Protocol):
     def sync_clock(self) -> int:
         """Measure the offset to the exchange's clock, use it from now on, and return it in ms."""
 
-    def symbol_rules(self, symbol: str) -> SymbolRules:
-        """Cached. Raises `Refused` (-1121) for an unknown symbol."""
-
     def learn_rules(self, symbols: Collection[str]) -> None:
         """Have the rules of these symbols at hand, in as few calls as possible. Nothing if one is unknown."""
 
-    def price(self, symbol: str) -> Tick: ...
-
     def prices(self) -> Mapping[str, Decimal]:
         """The last price of every symbol, in one call."""
-
-    def candles(self, symbol: str, interval: str, *, limit: int) -> Sequence[Candle]:
-        """Oldest first; the last one may still be open (`closed` is False)."""
 
     def aggregate_trades(self, symbol: str, *, start_ms: int, end_ms: int) -> Sequence[Tick]:
         """Every price between two exchange times, oldest first, paged as needed."""

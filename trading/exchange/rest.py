@@ -7,7 +7,16 @@ from decimal import Decimal
 from typing import Any
 
 from trading.domain.rounding import to_wire
-from trading.domain.types import Candle, MarginPair, MarketOrder, OrderReport, OwnTrade, SymbolRules, Tick
+from trading.domain.types import (
+    Candle,
+    ListedPair,
+    MarginPair,
+    MarketOrder,
+    OrderReport,
+    OwnTrade,
+    SymbolRules,
+    Tick,
+)
 from trading.exchange import parsing, parsing_market
 from trading.exchange.calls import Caller, CallSettings
 from trading.exchange.endpoints import Endpoints
@@ -65,6 +74,12 @@ class BinanceMargin:
     def _ask_rules(self, symbol: str) -> SymbolRules:
         answer = self._caller.query("symbol_rules", self._http.get_symbol_filters, symbol=symbol)
         return parsing_market.symbol_rules(answer, symbol=symbol)
+
+    def listed_pairs(self) -> Sequence[ListedPair]:
+        """All pairs of isolated margin that can be bought and sold, in one call. Asked by pages only."""
+        return parsing_market.listed_pairs(
+            self._caller.query("listed_pairs", self._http.get_all_isolated_margin_symbols)
+        )
 
     def learn_rules(self, symbols: Collection[str]) -> None:
         # One call for all weighs as much as a call for one.
