@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dj_database_url
 
-from robson import env, metrics
+from robson import env, look, metrics
 from robson.local import paths
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -18,6 +18,9 @@ ALLOWED_HOSTS = env.words("ROBSON_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("ROBSON_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
+    # Before the admin, whose templates it replaces.
+    "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -93,6 +96,10 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
+
+UNFOLD = look.UNFOLD
+# Where Flower is, for the admin's sidebar; it asks for a password of its own.
+FLOWER_URL = env.text("ROBSON_FLOWER_URL")
 
 # Behind TLS (compose): set ROBSON_HTTPS=1. On loopback there is none.
 ROBSON_HTTPS = env.flag("ROBSON_HTTPS")

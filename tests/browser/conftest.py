@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connections
 from django.test import Client
 from playwright.sync_api import Page
 
@@ -49,6 +50,8 @@ def visitor(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     with chromium.context(faults, site.url) as window:
         window.on("page", faults.watch)
         yield window.new_page()
+        # What asked the database beside that loop had a connection of its own.
+        connections.close_all()
     assert not faults.found
 
 

@@ -1,5 +1,7 @@
 """The Safety Net in the admin, and the admin's front page."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
@@ -45,13 +47,25 @@ def test_an_exemption_is_ended_from_the_list_and_records_who(admin_client: Clien
     exempt(admin_client)
     made = Exemption.objects.get()
     for _ in range(2):
-        admin_client.post(
+        asked: Any = admin_client.post(
             reverse("admin:safetynet_exemption_changelist"),
             {"action": "end_selected", "_selected_action": made.pk},
         )
+        admin_client.post(asked.url, {"reason": "back from holiday"})
     made.refresh_from_db()
     assert made.ended_at is not None
-    assert Event.objects.get(kind=EventKind.GUARD_EXEMPTION_ENDED).data["by"] == "admin"
+    event = Event.objects.get(kind=EventKind.GUARD_EXEMPTION_ENDED)
+    assert (event.data["by"], event.data["reason"]) == ("admin", "back from holiday")
+
+
+def test_an_exemption_is_not_ended_before_the_question_is_answered(admin_client: Client) -> None:
+    exempt(admin_client)
+    made = Exemption.objects.get()
+    page = f"{reverse('admin:safetynet_exemption_end')}?ids={made.pk}"
+    assert "protects these again" in admin_client.get(page).content.decode()
+    admin_client.post(page, {"reason": " "})
+    made.refresh_from_db()
+    assert made.ended_at is None
 
 
 def test_a_reader_can_exempt_nothing(client: Client) -> None:
@@ -81,7 +95,7 @@ def test_guards_are_listed_with_account_and_state(admin_client: Client) -> None:
 
 def test_the_front_page_shows_only_what_is_used(admin_client: Client) -> None:
     text = admin_client.get(reverse("admin:index")).content.decode()
-    for name in ("Positions", "Order intents", "Events", "Guarded positions", "Exemptions", "Periodic tasks"):
+    for name in ("Positions", "Order intents", "Events", "Guarded positions", "Exemptions", "Schedule"):
         assert name in text
     for name in ("Solar", "Clocked", "Group results"):
         assert name not in text

@@ -1,6 +1,5 @@
 """Positions in the admin: what can be done with them, and that nothing else can."""
 
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
-from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from robson.local.simulator import SimulatorProcess
@@ -163,59 +161,24 @@ def test_the_detail_page_tells_orders_fills_and_events(
     assert "Close now" not in text
 
 
-def test_the_list_asks_the_database_the_same_however_many_there_are(
-    admin_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+def test_the_list_of_armed_symbols_shows_terms_and_nothing_else_that_is_open(admin_client: Client) -> None:
+    factories.core_position("SOLUSDT", state=PositionState.ARMED)
+    factories.core_position("BTCUSDT")
+    text = admin_client.get(f"{page('position_changelist')}?state=armed").content.decode()
+    assert "Armed symbols" in text
+    assert "SMA 9 over 21" in text
+    assert "SOLUSDT" in text
+    assert "BTCUSDT" not in text
+
+
+@pytest.mark.parametrize(
+    ("chosen", "shown"),
+    [("open", PositionState.ACTIVE), ("ended", PositionState.CLOSED), ("error", PositionState.ERROR)],
+)
+def test_positions_are_filtered_by_what_they_are_about(
+    admin_client: Client, chosen: str, shown: PositionState
 ) -> None:
-    for number in range(30):
-        factories.core_position(f"C{number}USDT")
-    with django_assert_max_num_queries(9):
-        assert admin_client.get(page("position_changelist")).status_code == 200
-
-
-def test_panic_closes_everything_of_an_account_after_a_question(admin_client: Client) -> None:
-    active = factories.core_position("BTCUSDT")
-    armed = factories.core_position("ETHUSDT", state=PositionState.ARMED)
-    account = factories.account()
-    ask_page = f"{page('account_panic')}?ids={account.pk}"
-    assert "paused" in admin_client.get(ask_page).content.decode()
-    admin_client.post(ask_page, {"reason": "news"})
-    account.refresh_from_db()
-    assert account.entries_paused
-    assert (state_of(active), state_of(armed)) == (PositionState.EXITING, PositionState.CANCELLED)
-    assert Event.objects.get(kind=EventKind.ACCOUNT_PAUSED).data["by"] == "admin"
-
-
-def test_a_pause_set_on_the_account_page_is_an_event_with_its_author(admin_client: Client) -> None:
-    account = factories.account()
-    data = {
-        "active": "on", "entries_paused": "on", "capital": "1000", "risk_percent": "1",
-        "safety_stop_percent": "2", "api_key_env": "BINANCE_API_KEY", "api_secret_env": "BINANCE_API_SECRET",
-    }  # fmt: skip
-    admin_client.post(page("account_change", account.pk), data)
-    account.refresh_from_db()
-    assert account.entries_paused
-    assert Event.objects.get(kind=EventKind.ACCOUNT_PAUSED).data["by"] == "admin"
-    data.pop("entries_paused")
-    admin_client.post(page("account_change", account.pk), data)
-    assert Event.objects.filter(kind=EventKind.ACCOUNT_RESUMED).count() == 1
-
-
-def test_an_account_is_never_deleted_nor_renamed_and_shows_no_secret(
-    admin_client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("BINANCE_API_SECRET", "very-secret-value")
-    account = factories.account()
-    text = admin_client.get(page("account_change", account.pk)).content.decode()
-    assert "very-secret-value" not in text
-    assert 'name="name"' not in text
-    assert admin_client.post(page("account_delete", account.pk), {"post": "yes"}).status_code == 403
-
-
-def test_numbers_of_an_account_are_shown_as_people_write_them(admin_client: Client) -> None:
-    account = factories.account(capital=Decimal("1000.50"))
-    listed = admin_client.get(page("account_changelist")).content.decode()
-    form = admin_client.get(page("account_change", account.pk)).content.decode()
-    assert '<td class="field-default_capital">1000.5</td>' in listed
-    assert '<td class="field-safety_stop">2</td>' in listed
-    for name, value in {"capital": "1000.5", "risk_percent": "1", "safety_stop_percent": "2"}.items():
-        assert f'name="{name}" value="{value}"' in form
+    for number, state in enumerate((PositionState.ACTIVE, PositionState.CLOSED, PositionState.ERROR)):
+        factories.core_position(f"C{number}USDT", state=state)
+    answer = admin_client.get(f"{page('position_changelist')}?state={chosen}")
+    assert [position.state for position in answer.context["cl"].result_list] == [shown]

@@ -1,5 +1,8 @@
-"""Core in Django's admin: arm, disarm, close; everything that happened can be read and not changed."""
+"""Core in Django's admin: arm, disarm, close; everything that happened can be read and not changed.
 
-from trading.admin import account, history, position
+Positions and accounts concern the Safety Net as well: the project registers them.
+"""
 
-__all__ = ["account", "history", "position"]
+from trading.admin import history
+
+__all__ = ["history"]

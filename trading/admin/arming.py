@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.core.validators import MinValueValidator, RegexValidator
 
+from trading.admin.forms import ThemedForm
 from trading.arming import ArmOrder
 from trading.domain.stops import StopKind, StopPolicy
 from trading.domain.types import Side
@@ -16,15 +17,22 @@ from trading.models.position import INTERVALS
 _above_zero = MinValueValidator(Decimal("0.00000001"), message="Must be above zero.")
 
 
-class ArmForm(forms.Form):
+class ArmForm(ThemedForm):
     """Everything but the symbol has a default; `order()` is what it asks for."""
 
     account = forms.ModelChoiceField(Account.objects.filter(active=True), empty_label=None)
     symbol = forms.CharField(
         max_length=32,
         widget=forms.TextInput(
-            attrs={"placeholder": "BTCUSDT", "autofocus": True, "autocapitalize": "characters"}
+            attrs={
+                "placeholder": "BTCUSDT",
+                "autofocus": True,
+                "autocapitalize": "characters",
+                "autocomplete": "off",
+                "spellcheck": "false",
+            }
         ),
+        help_text="Type a few letters, for example btc.",
     )
     side = forms.ChoiceField(choices=choices(Side), initial=Side.LONG)
     capital = forms.DecimalField(
@@ -59,6 +67,12 @@ class ArmForm(forms.Form):
         label="Trailing offset",
         help_text="Trail by basis points instead of the stop's distance. Empty: by the distance.",
     )
+    reason = forms.CharField(
+        required=False,
+        max_length=255,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text="Goes into the event log, with your name. May be empty.",
+    )
 
     def clean_symbol(self) -> str:
         """Upper case, letters and digits only."""
@@ -88,11 +102,3 @@ class ArmForm(forms.Form):
             activation_price=data["activation_price"],
             trailing_bps=data["trailing_bps"],
         )
-
-
-class ReasonForm(forms.Form):
-    """Why the owner does it: it goes into the event log, with his name."""
-
-    reason = forms.CharField(
-        max_length=40, widget=forms.TextInput(attrs={"autofocus": True, "size": 40}), label="Reason"
-    )

@@ -1,33 +1,66 @@
-"""Pages that can only be read, on tables that may have millions of rows."""
+"""The bases of every page: the theme's, and pages that can only be read, on tables of millions of rows."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from django import forms
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
-
-from trading.domain.rounding import to_wire
+from unfold import admin as unfold
 
 MOST_COUNTED = 10_000
 
-Column = Callable[[Any, Any], str]
+Names = tuple[str, ...]
 
-# Django's classes take type parameters from their stubs only.
+# Django's classes take type parameters from their stubs only, and the theme's have no stubs.
 if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Any]
+    _ModelAdmin = admin.ModelAdmin[Any]
     TabularInline = admin.TabularInline[Any, Any]
     _Paginator = Paginator[Any]
 else:
-    ModelAdmin = admin.ModelAdmin
-    TabularInline = admin.TabularInline
+    _ModelAdmin = unfold.ModelAdmin
+    TabularInline = unfold.TabularInline
     _Paginator = Paginator
+
+
+class ModelAdmin(_ModelAdmin):
+    """What all pages share: lists as wide as the window, and a warning before a form is left unsaved."""
+
+    list_fullwidth = True
+    warn_unsaved_form = True
+    list_per_page = 50
+    add_label = "Add"
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().changelist_view(request, {"title": self.list_title(request), **(extra_context or {})})
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *how: Any, **options: Any
+    ) -> HttpResponse:
+        """Nobody adds row after row here."""
+        context["show_save_and_add_another"] = False
+        return super().render_change_form(request, context, *how, **options)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        more = {} if row is None else self.page_of(request, row)
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
+
+    def page_of(self, _request: HttpRequest, _row: Any) -> dict[str, Any]:
+        """What a row's own page shows besides its fields."""
+        return {}
+
+    def list_title(self, _request: HttpRequest) -> str:
+        """What the list is called."""
+        return str(self.model._meta.verbose_name_plural).capitalize()
 
 
 class CappedPaginator(_Paginator):
@@ -38,6 +71,11 @@ class CappedPaginator(_Paginator):
         rows: Any = self.object_list
         return int(rows.order_by().values("pk")[:MOST_COUNTED].count())
 
+    @property
+    def is_capped(self) -> bool:
+        """Whether there may be more rows than are counted and can be turned to."""
+        return self.count == MOST_COUNTED
+
 
 class ReadOnlyAdmin(ModelAdmin):
     """What happened is read here. Nothing is added, changed or deleted, one by one or in bulk."""
@@ -46,14 +84,8 @@ class ReadOnlyAdmin(ModelAdmin):
     show_full_result_count = False
     # Counting each filter would read whole tables.
     show_facets = admin.ShowFacets.NEVER
-    list_per_page = 50
-
-    class Media:
-        css = {"all": ["trading/admin.css"]}
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        title = str(self.model._meta.verbose_name_plural).capitalize()
-        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+    # What may be chosen is what one page shows.
+    list_disable_select_all = True
 
     def has_add_permission(self, *_: Any, **__: Any) -> bool:
         return False
@@ -63,49 +95,3 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def has_delete_permission(self, *_: Any, **__: Any) -> bool:
         return False
-
-
-def amount(field: str, label: str = "") -> Column:
-    """A column with a price, quantity or amount as people write it, empty where there is none."""
-
-    @admin.display(description=label or field.replace("_", " "), ordering=field, empty_value="")
-    def show(_admin: Any, row: Any) -> str:
-        value: Decimal | None = getattr(row, field)
-        return "" if value is None else to_wire(round(value, 8))
-
-    return show
-
-
-class PlainDecimalField(forms.DecimalField):
-    """A number to be changed, shown without the zeros that the database fills it up with."""
-
-    def prepare_value(self, value: Any) -> Any:
-        return to_wire(value) if isinstance(value, Decimal) else value
-
-
-def moment(field: str, label: str = "") -> Column:
-    """A column with a time to the second, in UTC."""
-
-    @admin.display(description=label or field.replace("_", " "), ordering=field, empty_value="")
-    def show(_admin: Any, row: Any) -> str:
-        value: datetime | None = getattr(row, field)
-        if value is None:
-            return ""
-        return format_html('<span class="moment">{}</span>', f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}")
-
-    return show
-
-
-def state(field: str = "state") -> Column:
-    """A column with a coloured state."""
-
-    @admin.display(description=field, ordering=field)
-    def show(_admin: Any, row: Any) -> SafeString:
-        return badge(getattr(row, field))
-
-    return show
-
-
-def badge(name: str) -> SafeString:
-    """A state with a colour of its own (see admin.css)."""
-    return format_html('<span class="state state-{0}">{0}</span>', name)

@@ -1,55 +1,66 @@
-"""What the owner does to positions and accounts from a list or a detail page, after a question."""
+"""What the owner does to positions and accounts, each after a question."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
-from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db import Error as DatabaseError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import reverse
-from django.utils.http import urlencode
 
-from trading import operations
-from trading.admin.arming import ReasonForm
+from trading import arming, operations
+from trading.admin.asking import Answers, NotPossible, Verb
+from trading.domain.lifecycle import PositionState
 from trading.explain import EXPECTED, explain
 from trading.models import Account, OrderIntent, Position
 
 
-@dataclass(frozen=True)
-class Verb:
-    """One thing to do. `do(row, reason, by)` does it and returns the sentence that says so."""
-
-    name: str
-    title: str
-    warning: str
-    button: str
-    do: Callable[[Any, str, str], str]
-
-
-def disarm(position: Position, reason: str, by: str) -> str:
+def disarm(position: Position, answers: Answers, by: str) -> str:
     """Raises DisarmRefused."""
-    operations.disarm(position=position, reason=reason, by=by)
+    operations.disarm(position=position, reason=answers["reason"], by=by)
     return f"{position} is disarmed."
 
 
-def close(position: Position, reason: str, by: str) -> str:
+def close(position: Position, answers: Answers, by: str) -> str:
     """Raises NotPossible."""
-    intent = operations.close_now(position=position, reason=reason, by=by)
+    intent = operations.close_now(position=position, reason=answers["reason"], by=by)
     return f"{position}: {_executed([intent])}"
 
 
-def panic(account: Account, reason: str, by: str) -> str:
+def panic(account: Account, answers: Answers, by: str) -> str:
     """Close everything of Core's on one account."""
-    intents = operations.panic(account=account, reason=reason, by=by)
+    intents = operations.panic(account=account, reason=answers["reason"], by=by)
     told = _executed(intents) if intents else "nothing was open."
     return f"{account}: entries are paused, nothing is armed; {told}"
 
 
-DISARM = Verb("disarm", "Disarm", "Nothing is bought or sold.", "Disarm", disarm)
-CLOSE = Verb("close", "Close now", "Each position is closed at market, at once.", "Close at market", close)
+def pause(account: Account, answers: Answers, by: str) -> str:
+    """Raises NotPossible if they are paused already."""
+    if not operations.pause_entries(account=account, paused=True, reason=answers["reason"], by=by):
+        raise NotPossible(f"entries of {account} are paused already")
+    return f"{account}: no new entries. Stops go on working."
+
+
+def resume(account: Account, answers: Answers, by: str) -> str:
+    """Raises NotPossible if they are not paused."""
+    if not operations.pause_entries(account=account, paused=False, reason=answers["reason"], by=by):
+        raise NotPossible(f"entries of {account} are not paused")
+    return f"{account}: what is armed may enter again."
+
+
+DISARM = Verb(
+    "disarm",
+    "Disarm",
+    "Nothing is bought or sold.",
+    "Disarm",
+    disarm,
+    fits=lambda position: position.state in arming.AFTER_DISARMING,
+)
+CLOSE = Verb(
+    "close",
+    "Close now",
+    "Each position is closed at market, at once.",
+    "Close at market",
+    close,
+    fits=lambda position: position.state == PositionState.ACTIVE,
+    is_loud=True,
+)
 PANIC = Verb(
     "panic",
     "Panic",
@@ -57,50 +68,24 @@ PANIC = Verb(
     "Positions opened by hand are not touched.",
     "Close everything",
     panic,
+    is_loud=True,
 )
-
-
-def ask(model_admin: Any, verb: Verb, rows: Sequence[int]) -> HttpResponseRedirect:
-    """To the page that asks for a reason and a confirmation."""
-    page = reverse(f"admin:{_prefix(model_admin)}_{verb.name}")
-    return HttpResponseRedirect(f"{page}?{urlencode({'ids': ','.join(map(str, rows))})}")
-
-
-def confirm(model_admin: Any, request: HttpRequest, verb: Verb) -> HttpResponse:
-    """Ask on GET, do it on POST, row by row: one that is refused does not stop the others."""
-    if not model_admin.may_operate(request):
-        raise PermissionDenied
-    rows = list(model_admin.get_queryset(request).filter(pk__in=_ids(request)))
-    form = ReasonForm(request.POST or None)
-    back = reverse(f"admin:{_prefix(model_admin)}_changelist")
-    if not rows:
-        messages.warning(request, "Nothing was chosen.")
-        return HttpResponseRedirect(back)
-    if request.method == "POST" and form.is_valid():
-        for row in rows:
-            _do(model_admin, request, verb, row, form.cleaned_data["reason"])
-        return HttpResponseRedirect(back)
-    context = {
-        **model_admin.admin_site.each_context(request),
-        "opts": model_admin.model._meta,
-        "title": verb.title,
-        "verb": verb,
-        "rows": rows,
-        "form": form,
-        "back": back,
-        "media": model_admin.media,
-    }
-    return TemplateResponse(request, "admin/trading/confirm.html", context)
-
-
-def _do(model_admin: Any, request: HttpRequest, verb: Verb, row: Any, reason: str) -> None:
-    try:
-        said = verb.do(row, reason, request.user.get_username())
-    except EXPECTED as error:
-        messages.error(request, f"{row}: {explain(error)}")
-        return
-    model_admin.log_change(request, row, f"{verb.title}: {reason}")
-    messages.success(request, said)
+PAUSE = Verb(
+    "pause",
+    "Pause entries",
+    "What is armed stays armed and does not enter. Stops and the Safety Net go on working.",
+    "Pause entries",
+    pause,
+    fits=lambda account: not account.entries_paused,
+)
+RESUME = Verb(
+    "resume",
+    "Resume entries",
+    "The next crossover of what is armed opens a position again.",
+    "Resume entries",
+    resume,
+    fits=lambda account: account.entries_paused,
+)
 
 
 def _executed(intents: Sequence[OrderIntent]) -> str:
@@ -118,12 +103,3 @@ def _execute_here(intent: OrderIntent) -> str:
     except EXPECTED as error:
         return f"The broker is away, and this process could not execute it: {explain(error)}"
     return "The broker is away: it was executed by the web process."
-
-
-def _ids(request: HttpRequest) -> list[int]:
-    return [int(text) for text in request.GET.get("ids", "").split(",") if text.isascii() and text.isdigit()]
-
-
-def _prefix(model_admin: Any) -> str:
-    options = model_admin.model._meta
-    return f"{options.app_label}_{options.model_name}"

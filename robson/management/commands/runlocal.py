@@ -134,6 +134,8 @@ def _environment(addresses: Addresses) -> dict[str, str]:
         **os.environ,
         **(addresses.simulator.environment() if addresses.simulator else {}),
         "FLOWER_BASIC_AUTH": _flower_login(),
+        # Where the admin's menu leads to; nothing where Flower does not run.
+        "ROBSON_FLOWER_URL": addresses.urls().get("flower", ""),
     }
 
 

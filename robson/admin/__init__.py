@@ -1,0 +1,5 @@
+"""The admin as a whole: what needs both Core's and the Safety Net's view of things, and what others bring."""
+
+from robson.admin import accounts, guards, people, positions, schedule, site
+
+__all__ = ["accounts", "guards", "people", "positions", "schedule", "site"]
