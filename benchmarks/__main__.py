@@ -23,6 +23,7 @@ MEASUREMENTS = {
     "frames": "Frames through the consumer",
     "polling": "A poll of 50 positions",
     "memory": "Memory of `make run`",
+    "lists": "Lists with 100,000 positions and 1,000,000 events",
 }
 
 _COLUMNS = (
