@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import task_prerun, worker_init, worker_process_init
+from celery.signals import task_postrun, task_prerun, worker_init, worker_process_init
 from django.db import close_old_connections
 from kombu import Queue
 
@@ -40,3 +40,11 @@ def have_files_to_count_in(**_: object) -> None:
 def drop_worn_connections(**_: object) -> None:
     """What Django does around a request: a connection that is too old or broken is replaced."""
     close_old_connections()
+
+
+@task_postrun.connect
+def write_bans(**_: object) -> None:
+    """What the task was refused for goes into the event log once nothing waits for it any more."""
+    from trading import bans
+
+    bans.write()

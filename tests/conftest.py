@@ -9,7 +9,7 @@ from hypothesis import settings
 
 from robson.local.simulator import SimulatorProcess
 from tests.live import LiveProcesses
-from trading import gateway
+from trading import bans, gateway
 
 settings.register_profile("repeatable", derandomize=True, database=None)
 settings.register_profile("exploring", derandomize=False, print_blob=True)
@@ -27,6 +27,12 @@ def _redis_connection() -> Iterator[redis.Redis]:
 def _redis_is_empty(_redis_connection: redis.Redis) -> None:
     """What one test publishes must not be found by the next."""
     _redis_connection.flushdb()
+
+
+@pytest.fixture(autouse=True)
+def _no_ban_is_known() -> None:
+    """What one test was refused for must not be written down by the next."""
+    bans.forget()
 
 
 @pytest.fixture

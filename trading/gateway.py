@@ -11,7 +11,7 @@ from functools import cache, partial
 from django.conf import settings
 from django.db import connection
 
-from trading import journal, metrics
+from trading import bans, journal, metrics
 from trading.domain.types import ListedPair
 from trading.exchange import weights
 from trading.exchange.calls import CallReport, CallSettings, Offset, silences
@@ -110,7 +110,7 @@ def _connect(account: Account) -> BinanceMargin:
         timeouts=Timeouts(connect_s, read_s),
         offset=_offset_at(hosts.api),
         before_call=refuse_in_transaction,
-        after_call=partial(_measure, account.name),
+        after_call=partial(_note, account.name),
     )
     return BinanceMargin(hosts, api_key=key, api_secret=secret, settings=how, rules=_rules_at(hosts.api))
 
@@ -155,6 +155,12 @@ def refuse_in_transaction(name: str) -> None:
     if settings.STRICT_TRANSACTIONS:
         raise CallInTransaction(message)
     log.error(message)
+
+
+def _note(account: str, report: CallReport) -> None:
+    _measure(account, report)
+    if report.error is not None:
+        bans.note(account, report.error, utc_now())
 
 
 def _measure(account: str, report: CallReport) -> None:

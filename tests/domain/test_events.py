@@ -7,7 +7,7 @@ from trading.domain.types import Side, SlotKey, Venue
 def test_event_kinds_are_dotted_and_unique() -> None:
     assert len({kind.value for kind in EventKind}) == len(EventKind)
     for kind in EventKind:
-        assert re.fullmatch(r"(position|guard|intent|account|schedule)\.[a-z_]+", kind)
+        assert re.fullmatch(r"(position|guard|intent|account|schedule|exchange)\.[a-z_]+", kind)
 
 
 def test_opening_and_closing_name_the_same_slot() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -17,6 +18,7 @@ from trading.consumer.backfill import Backfill
 from trading.consumer.feed import FeedAge
 from trading.consumer.lanes import Lanes
 from trading.domain.types import Side, Tick
+from trading.exchange.errors import NotSent
 from trading.models import Account
 
 
@@ -156,3 +158,28 @@ def test_no_prices_at_all_are_an_error_and_not_silence(world: World) -> None:
     Account.objects.filter(name="main").update(active=False)
     with pytest.raises(gateway.MissingCredentials):
         backfill._prices_since(SYMBOL, Side.LONG, 0)
+
+
+@pytest.mark.parametrize(("answers", "silent"), [("newer", True), ("none", False), ("error", True)])
+async def test_silent_is_who_trades_unheard_or_of_whom_the_exchange_does_not_tell(
+    monkeypatch: pytest.MonkeyPatch, answers: str, silent: bool
+) -> None:
+    recorder, told, seen, newer = Recorder(Side.LONG), asyncio.Event(), *series([1_000, 1_010])
+    recorder.market.on_tick(seen)
+
+    def prices_since(*_: object) -> list[Tick]:
+        if answers == "error":
+            raise NotSent("no network")
+        return [newer] if answers == "newer" else []
+
+    monkeypatch.setattr(backfill, "_prices_since", prices_since)
+    lanes, feed = Lanes(1), FeedAge(limit_s=1, hold_down_s=10)
+    feed.judge([SYMBOL], time.monotonic() - 5)
+    filling = Backfill(lanes, recorder.market, feed, on_silence=told.set)
+    try:
+        await filling.check()
+    finally:
+        lanes.close()
+    assert feed.stale == {SYMBOL}
+    assert filling.silent == ({SYMBOL} if silent else set())
+    assert told.is_set() is silent

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from itertools import cycle
 from typing import Any, TypeVar
 
@@ -36,16 +36,25 @@ ANSWERED_WITHIN_S = 1.0
 class Backfill:
     """Fills the gaps of one market's stream. Lives in the event loop; the questions are asked in lanes."""
 
-    def __init__(self, lanes: Lanes, market: Market, feed: FeedAge) -> None:
+    def __init__(
+        self, lanes: Lanes, market: Market, feed: FeedAge, *, on_silence: Callable[[], None] = lambda: None
+    ) -> None:
         self._lanes = lanes
+        self._on_silence = on_silence
         self._market = market
         self._feed = feed
         self._turn: deque[str] = deque()
         self._alarmed: set[str] = set()
+        self._unanswered: set[str] = set()
         self._subscribed = asyncio.Event()
         self.connections = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._catching: asyncio.Task[None] | None = None
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """Symbols that trade while their stream brings nothing, or of which the exchange does not tell."""
+        return self._feed.stale & (self._alarmed | self._unanswered)
 
     def connected(self) -> None:
         """A new connection stands and carries nothing yet: what was missed is fetched once it does."""
@@ -87,7 +96,7 @@ class Backfill:
 
     async def check(self) -> None:
         """Symbols whose stream is silent get their prices over REST, a few symbols at each call."""
-        now = time.monotonic()
+        now, before = time.monotonic(), self.silent
         fallen, recovered = self._feed.judge(self._market.symbols, now)
         self._turn.extend(sorted(fallen))
         for symbol in recovered & self._alarmed:
@@ -98,6 +107,8 @@ class Backfill:
         silent = [symbol for symbol in asked if symbol in self._feed.stale]
         self._turn.extend(silent)
         await asyncio.gather(*(self._bring(symbol, self._lanes.loading) for symbol in silent))
+        if self.silent - before:
+            self._on_silence()
 
     async def _bring(self, symbol: str, lane: Lane) -> None:
         missed = await self._missed(symbol, lane)
@@ -144,10 +155,13 @@ class Backfill:
             return []
         side = next((watch.position.slot.position_side for watch in state.stops.values()), Side.LONG)
         try:
-            return await lane.run(lambda: _prices_since(symbol, side, since_ms))
+            prices = await lane.run(lambda: _prices_since(symbol, side, since_ms))
         except (ExchangeError, DatabaseError) as error:
             log.error("%s: prices over REST failed: %s", symbol, error)
+            self._unanswered.add(symbol)
             return []
+        self._unanswered.discard(symbol)
+        return prices
 
 
 def _prices_since(symbol: str, side: Side, since_ms: int) -> list[Tick]:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError
 
-from trading import gateway, metrics, queries, reconciliation, services
+from trading import bans, gateway, metrics, queries, reconciliation, services
 from trading.consumer import loading
 from trading.consumer.accounts import AccountFeeds
 from trading.consumer.acting import Acting
@@ -61,7 +61,8 @@ class Consumer:
         self.acting = Acting(self.lanes, changed=self.wake)
         self.market = Market(on_stop=self.acting.exit, on_signal=self.acting.enter, on_gap=self.load_again)
         self.feed = FeedAge(limit_s=settings.FEED_AGE_LIMIT_S, hold_down_s=HOLD_DOWN_S)
-        self.backfill = Backfill(self.lanes, self.market, self.feed)
+        self._silence = asyncio.Event()
+        self.backfill = Backfill(self.lanes, self.market, self.feed, on_silence=self._silence.set)
         self._clock = gateway.exchange_clock()
         self.decoder = FrameDecoder(now_ms=self._clock)
         self.stream = MarketStream(gateway.endpoints().stream, self.on_frame, self.on_link)
@@ -87,7 +88,7 @@ class Consumer:
             self._every(SYNC_S, self.sync, wake=self._wake),
             self._every(PERSIST_S, self.persist),
             self._every(FEED_CHECK_S, self.backfill.check),
-            self._every(HEARTBEAT_S, self.beat),
+            self._every(HEARTBEAT_S, self.beat, wake=self._silence),
             self._every(WARM_S, self.lanes.warm),
             self._every(WATCH_S, self.watch_others),
             self._every(RECONCILE_S, self.reconcile, wake=self._reconnected),
@@ -248,6 +249,7 @@ class Consumer:
             "frames": self.frames,
             "dropped": sum(self.decoder.dropped.values()),
             **vitals(self.market, self.feed, time.monotonic()),
+            "silent": sorted(self.backfill.silent),
         }
         await self.lanes.books.run(lambda: _beat(data))
 
@@ -291,3 +293,4 @@ def _log_state(state: LinkState) -> None:
 
 def _beat(data: dict[str, Any]) -> None:
     Heartbeat.objects.update_or_create(name=HEARTBEAT, defaults={"at": gateway.utc_now(), "data": data})
+    bans.write()

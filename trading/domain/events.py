@@ -50,6 +50,8 @@ class EventKind(StrEnum):
 
     SCHEDULE_CHANGED = "schedule.changed"
 
+    EXCHANGE_BANNED = "exchange.banned"
+
 
 @dataclass(frozen=True, slots=True)
 class CorePositionOpened:
