@@ -24,6 +24,7 @@ MEASUREMENTS = {
     "polling": "A poll of 50 positions",
     "memory": "Memory of `make run`",
     "lists": "Lists with 100,000 positions and 1,000,000 events",
+    "alarms": "Exits beside a channel that hangs",
 }
 
 _COLUMNS = (

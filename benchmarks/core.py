@@ -34,9 +34,9 @@ def measure(stage: Stage) -> list[Figure]:
     with stage.processes(*services):
         for number in range(rounds):
             stage.tell(f"round {number + 1} of {rounds}: {count} positions")
-            _open_positions(trader, symbols(0, count))
+            open_positions(trader, symbols(0, count))
             core, line = _touch_all(stage, symbols(0, count), (number / rounds, 1 / rounds))
-            until(lambda: not _active(trader), "all positions closed")
+            until(lambda: not any_open(trader), "all positions closed")
             core_times += delays_ns(core, trader)
             bare_times += delays_ns(line, bare)
     if trader.violations():
@@ -65,7 +65,7 @@ def _bare_service(key: str) -> Service:
     return Service("bare-line", arguments, bare_line.READY)
 
 
-def _open_positions(trader: Trader, names: list[str]) -> None:
+def open_positions(trader: Trader, names: list[str]) -> None:
     """Active positions that the consumer watches: seen by a raised stop after a price of the stream."""
     for name in names:
         held = trader.buy(name, QUANTITY)
@@ -92,7 +92,7 @@ def _position(trader: Trader, symbol: str, quantity: Decimal, time_ms: int) -> N
     )
 
 
-def _active(trader: Trader) -> bool:
+def any_open(trader: Trader) -> bool:
     return Position.objects.filter(slot__account=trader.account).exclude(state=PositionState.CLOSED).exists()
 
 

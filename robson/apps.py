@@ -14,5 +14,6 @@ class RobsonConfig(AppConfig):
         watchdogs.install()
 
         # A bare clone sets nothing in the environment: what looks there runs with `check --deploy` only.
+        register(checks.alarms_can_be_told, Tags.security, deploy=True)
         register(checks.hosts_belong_together, Tags.security, deploy=True)
         register(checks.keys_are_there, Tags.database, deploy=True)

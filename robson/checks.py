@@ -18,6 +18,19 @@ def hosts_belong_together(**_: Any) -> list[CheckMessage]:
     return [Error(problem, id="robson.E001")] if problem else []
 
 
+def alarms_can_be_told(**_: Any) -> list[CheckMessage]:
+    """Addresses, time of day and heartbeat of the alarms are understood."""
+    # Late: it loads apprise, which no process that trades does.
+    from robson.alarms import config
+
+    try:
+        config.read()
+    except config.BadConfig as problem:
+        hint = "`manage.py runalarms` refuses to start until it is right; everything else runs without it."
+        return [Error(str(problem), hint=hint, id="robson.E011")]
+    return []
+
+
 def keys_are_there(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Every active account's key and secret are in the environment. Asks the database only if told to."""
     if not databases:

@@ -21,6 +21,7 @@ OWNER_COMMANDS = {
     "safetynet": "what the Safety Net guards and skips, and its last poll",
     "exempt": "take a symbol out of the Safety Net for a while",
     "poll": "let the Safety Net look now",
+    "alarms": "what you were to hear of lately, and whether your channels work",
     "doctor": "is everything as it should be, and what is to be done",
     "completion": "a script that makes the shell complete all of this",
 }

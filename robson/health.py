@@ -20,6 +20,8 @@ from trading.models import Heartbeat, Position
 
 CONSUMER = "consumer"
 CONSUMER_SILENT_S = 15
+ALARMS = "alarms"
+ALARMS_SILENT_S = 15
 BROKER_ANSWERS_S = 1.0
 DATABASE_ANSWERS_S = 2
 # One poll may fail, or be late behind a slow exchange; the third in a row is an alarm.
@@ -41,13 +43,13 @@ def parts(now: datetime) -> list[Part]:
 
     Bounded, whatever hangs: by `BROKER_ANSWERS_S` and a few times `DATABASE_ANSWERS_S`.
     """
-    broker = _broker()
+    messenger = broker()
     try:
         with quick_answers():
             told = [*_consumer(now), *_polls(now)]
     except DatabaseError as error:
-        return [Part("database", False, _line(error)), broker]
-    return [Part("database", True, "answers"), broker, *told]
+        return [Part("database", False, _line(error)), messenger]
+    return [Part("database", True, "answers"), messenger, *told]
 
 
 @contextmanager
@@ -71,7 +73,8 @@ def _must_answer(within_s: float) -> None:
         pass
 
 
-def _broker() -> Part:
+def broker() -> Part:
+    """Whether Redis answers within a second. Raises nothing of Redis's."""
     client = redis.Redis.from_url(
         settings.REDIS_URL,
         socket_timeout=BROKER_ANSWERS_S,
@@ -102,9 +105,13 @@ def _consumer(now: datetime) -> Iterable[Part]:
 
 
 def _silent_streams(beat: Heartbeat) -> dict[str, float | None]:
-    """The symbols that the consumer calls stale, with the silence in seconds at its heartbeat, if known."""
+    """The symbols that trade unheard, with the silence in seconds at the consumer's heartbeat, if known.
+
+    A market without a trade is stale as well, but nothing is amiss with its stream.
+    """
     prices = beat.data.get("prices", {})
-    return {symbol: prices.get(symbol, {}).get("age_s") for symbol in beat.data.get("stale", ())}
+    silent = beat.data.get("silent", beat.data.get("stale", ()))
+    return {symbol: prices.get(symbol, {}).get("age_s") for symbol in silent}
 
 
 def _silent_feed(symbol: str, silent_s: float | None, told_at: datetime, now: datetime) -> Part:
@@ -112,6 +119,15 @@ def _silent_feed(symbol: str, silent_s: float | None, told_at: datetime, now: da
         return Part(f"feed:{symbol}", False, "its stream has told no price yet, REST prices stand in")
     age = round(silent_s + (now - told_at).total_seconds(), 1)
     return Part(f"feed:{symbol}", False, f"its stream is silent for {age} s, REST prices stand in", age)
+
+
+def alarms(now: datetime) -> Part:
+    """Whether somebody tells alarms. Not one of `parts`: what trades is ready without it."""
+    try:
+        beat = Heartbeat.objects.filter(name=ALARMS).first()
+    except DatabaseError as error:
+        return Part("alarms", False, _line(error))
+    return _fresh("alarms", beat.at if beat else None, now, ALARMS_SILENT_S, "heartbeat")
 
 
 def _polls(now: datetime) -> Iterable[Part]:

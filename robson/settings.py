@@ -1,6 +1,7 @@
 """The one settings file. Everything that differs between machines comes from the environment."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import dj_database_url
@@ -175,6 +176,11 @@ POLL_INTERVAL_S = 20
 # A consumer that has not done its whole job for this long is silent: the poll then drives Core's stops.
 CONSUMER_SILENT_S = env.whole("ROBSON_CONSUMER_SILENT_S", 10)
 FEED_AGE_LIMIT_S = env.whole("ROBSON_FEED_AGE_LIMIT_S", 5)
+
+# Read by the process that tells alarms, and by nobody else: a bad value stops no process that trades.
+ALARM_URLS = env.text("ROBSON_ALARM_URLS")
+ALARM_DIGEST_AT = os.environ.get("ROBSON_ALARM_DIGEST_AT", "06:00").strip()
+HEARTBEAT_URL = env.text("ROBSON_HEARTBEAT_URL")
 
 METRICS_DIR = Path(env.text("PROMETHEUS_MULTIPROC_DIR") or paths.private_dir("metrics"))
 # Before any module makes a metric: settings are read first in every process.

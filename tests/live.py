@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
+import psycopg
 from django.db import connection
 
 from robson.local.commands import Service
@@ -33,6 +34,13 @@ def sessions_of_others() -> int:
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         return int(cursor.fetchone()[0])
+
+
+def another_connection() -> psycopg.Connection:
+    """Another session on the database that this test is connected to."""
+    given = connection.get_connection_params()
+    wanted = ("host", "port", "user", "password", "dbname")
+    return psycopg.connect(**{name: given[name] for name in wanted if name in given})
 
 
 class LiveProcesses:

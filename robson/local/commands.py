@@ -62,6 +62,11 @@ def beat() -> Service:
     return Service("beat", (*_CELERY, "beat", "--loglevel", "INFO", "--pidfile="), "beat: Starting")
 
 
+def alarms() -> Service:
+    """A process of its own: a channel that fails or hangs is nobody else's trouble."""
+    return Service("alarms", ("python", "manage.py", "runalarms"), "alarms are up", grace_s=15.0)
+
+
 def flower(host: str = "127.0.0.1", port: int = FLOWER_PORT) -> Service:
     """Needs FLOWER_BASIC_AUTH (`user:password`) in its environment: Flower can call off tasks."""
     options = ("flower", f"--address={host}", f"--port={port}")

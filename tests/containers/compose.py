@@ -9,7 +9,7 @@ import yaml
 
 from robson.local import paths
 
-OWN = ("web", "consumer", "worker-exits", "worker-safetynet", "worker-default", "beat", "flower")
+OWN = ("web", "consumer", "worker-exits", "worker-safetynet", "worker-default", "beat", "alarms", "flower")
 _VARIABLE = re.compile(r"\$\$|\$\{(?P<name>\w+)(?::(?P<kind>[?-])(?P<text>[^}]*))?\}")
 
 

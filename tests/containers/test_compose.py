@@ -30,7 +30,13 @@ def test_docker_itself_accepts_the_file(tmp_path: Path) -> None:
 
 
 def test_every_process_is_started_as_on_one_machine() -> None:
-    expected = [*commands.trading_services(), commands.web("0.0.0.0"), commands.flower("0.0.0.0")]  # noqa: S104 (inside a container)
+    everywhere = "0.0.0.0"  # noqa: S104 (inside a container)
+    expected = [
+        *commands.trading_services(),
+        commands.alarms(),
+        commands.web(everywhere),
+        commands.flower(everywhere),
+    ]
     assert {service.name: list(service.arguments) for service in expected} == {
         name: services()[name]["command"] for name in OWN
     }

@@ -75,7 +75,7 @@ def _at(ports: dict[str, str], text: str) -> str:
 
 def _started_as(name: str, values: dict[str, str], ports: dict[str, str]) -> Service:
     arguments = tuple(_at(ports, argument) for argument in services()[name]["command"])
-    known = {service.name: service for service in commands.trading_services()}
+    known = {service.name: service for service in [*commands.trading_services(), commands.alarms()]}
     ready = (
         known[name].ready
         if name in known

@@ -10,13 +10,13 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-import psycopg
 import requests
 from django.db import connection, connections
 
 from robson.local.simulator import DEMO_KEY, DEMO_SECRET, SimulatorProcess
 from safetynet.models import GuardedPosition
 from safetynet.services import PollReport
+from tests.live import another_connection
 from trading.domain.lifecycle import LIVE_GUARD_STATES
 from trading.models import Event
 
@@ -94,14 +94,7 @@ def core_unreadable() -> AbstractContextManager[None]:
 @contextmanager
 def held_elsewhere(lock: str, *values: int) -> Iterator[None]:
     """Another session holds this lock, and ours waits for none for long."""
-    parameters = connection.get_connection_params()
-    with psycopg.connect(
-        **{
-            name: parameters[name]
-            for name in ("host", "port", "user", "password", "dbname")
-            if name in parameters
-        }
-    ) as other:
+    with another_connection() as other:
         other.execute(lock.encode(), values)
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '50ms'")

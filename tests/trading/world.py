@@ -167,7 +167,7 @@ def interpose(world: World, **calls: Callable[..., Any]) -> Desk:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whoever uses the world commits for real. Only the tables of these apps are emptied: that is quicker."""
-    mark = pytest.mark.django_db(transaction=True, available_apps=["trading", "safetynet"])
+    mark = pytest.mark.django_db(transaction=True, available_apps=["trading", "safetynet", "robson"])
     for item in items:
         if "world" in getattr(item, "fixturenames", ()):
             item.add_marker(mark)

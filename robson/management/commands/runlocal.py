@@ -39,7 +39,7 @@ class Addresses:
 
 
 class Command(BaseCommand):
-    help = "Keep everything up on this machine: web, consumer, workers, beat, Flower and the simulator."
+    help = "Keep everything up on this machine: web, consumer, workers, beat, alarms, Flower, simulator."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--web-port", type=int, default=commands.WEB_PORT)
@@ -123,7 +123,7 @@ class Command(BaseCommand):
 
 
 def _services(addresses: Addresses) -> list[commands.Service]:
-    services = [*commands.trading_services(), commands.web(port=addresses.web)]
+    services = [*commands.trading_services(), commands.alarms(), commands.web(port=addresses.web)]
     if addresses.flower:
         services.append(commands.flower(port=addresses.flower))
     return services
