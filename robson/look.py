@@ -63,10 +63,11 @@ def _sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
             _list("Exemptions", "remove_moderator", "safetynet.exemption"),
         ),
         _section(
-            "Orders and events",
+            "Orders, events and alarms",
             _list("Order intents", "receipt_long", "trading.orderintent"),
             _list("Fills", "price_check", "trading.fill"),
             _list("Events", "history", "trading.event"),
+            _list("Alarms", "notifications", "robson.alarm"),
         ),
         _section(
             "Schedule and tasks",

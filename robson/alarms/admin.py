@@ -3,10 +3,10 @@
 from typing import Any
 
 from django.contrib import admin
-from django.utils.safestring import SafeString
 
 from robson.alarms.models import Alarm, Telling
-from trading.admin.readonly import ReadOnlyAdmin, TabularInline, badge, moment
+from trading.admin.columns import label, moment
+from trading.admin.readonly import ReadOnlyAdmin, TabularInline
 
 
 class TellingInline(TabularInline):
@@ -44,6 +44,6 @@ class AlarmAdmin(ReadOnlyAdmin):
     until = moment("cleared_at", "over (UTC)")
     told = moment("told_at", "told (UTC)")
 
-    @admin.display(description="severity", ordering="severity")
-    def loudness(self, alarm: Alarm) -> SafeString:
-        return badge(alarm.severity)
+    @label("severity", ordering="severity")
+    def loudness(self, alarm: Alarm) -> str:
+        return alarm.severity

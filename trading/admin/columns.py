@@ -39,6 +39,9 @@ COLOURS = {
     "refused": "danger",
     "dust": "danger",
     "not_executed": "danger",
+    "critical": "danger",
+    "warning": "warning",
+    "info": "info",
 }
 """States by the colour of their label; those without one are over."""
 
