@@ -67,7 +67,8 @@ class PollReport:
 class Work:
     """One poll. `guards` are the live ones, with those that it opens.
 
-    `seen` are the guards to be marked, `due_here` those whose exit the poll has to execute itself: the
+    `seen` are the guards to be marked, `kept_off` the slots that are Core's, or that nobody can say anything
+    about; `due_here` those whose exit the poll has to execute itself: the
     broker did not take it, or nobody has taken it from there since the last poll. `dismissed` are the
     balances, by symbol, that are known to be no position.
     """
@@ -78,6 +79,7 @@ class Work:
     sight: Sight
     report: PollReport
     seen: list[GuardedPosition] = field(default_factory=list)
+    kept_off: list[Situation] = field(default_factory=list)
     due_here: list[int] = field(default_factory=list)
     broker_away: bool = False
     dismissed: dict[str, str] = field(default_factory=dict)
@@ -126,8 +128,9 @@ def save_seen(work: Work) -> None:
 def _act(work: Work, situation: Situation, decision: Decision) -> None:
     match decision:
         case Skip(position_id):
-            _skip(work, situation.slot, position_id)
+            _skip(work, situation, position_id)
         case LeaveAlone():
+            work.kept_off.append(situation)
             log.error("Safety Net: %s left alone: nobody can say whose it is", _name(situation.slot))
         case KeepEnforcing():
             _monitor(work, situation, work.guards[situation.slot])
@@ -145,8 +148,9 @@ def _act(work: Work, situation: Situation, decision: Decision) -> None:
             log.warning("Safety Net: %s is exempted: no exit at %s", _name(situation.slot), to_wire(price))
 
 
-def _skip(work: Work, slot: SlotKey, position_id: int) -> None:
-    log.info("Safety Net: Skipping %s (Core-managed position_id=%s)", _name(slot), position_id)
+def _skip(work: Work, situation: Situation, position_id: int) -> None:
+    log.info("Safety Net: Skipping %s (Core-managed position_id=%s)", _name(situation.slot), position_id)
+    work.kept_off.append(situation)
     metrics.SKIPPED.labels(reason="core_managed").inc()
     work.report.skipped += 1
 

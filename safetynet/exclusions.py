@@ -64,6 +64,15 @@ def contains(slot: SlotKey) -> bool | None:
         return None
 
 
+def members(account: str) -> frozenset[SlotKey] | None:
+    """Every slot that the account's set names; None when Redis cannot say."""
+    try:
+        return frozenset(SlotKey.parse(str(name)) for name in _redis().smembers(set_name(account)))
+    except RedisError as error:
+        log.warning("Safety Net: Redis cannot say what Core owns on %s: %s", account, error)
+        return None
+
+
 def set_name(account: str) -> str:
     return f"core_exclusion_set:{account}"
 

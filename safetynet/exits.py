@@ -68,7 +68,7 @@ def _exit(guard: GuardedPosition, desk: Desk) -> None:
     hint = exclusions.contains(guard.slot.key)
     log.info("Safety Net: exit of %s: Redis says %s", guard, _SAYS[hint])
     try:
-        claimed = _claim(guard, desk)
+        claimed = _claim(guard, desk, hint)
     except execution.SlotBusy as busy:
         log.warning("Safety Net: exit of %s waits: %s", guard, busy)
         return
@@ -105,10 +105,16 @@ def part(intent: OrderIntent, _base_asset: str) -> Part | None:
     return Part(guard.quantity, guard.last_trade_id, queries.slot_order_ids(guard.slot))
 
 
-def _claim(guard: GuardedPosition, desk: Desk) -> Claimed | None:
+def _claim(guard: GuardedPosition, desk: Desk, hint: bool | None) -> Claimed | None:
     """Everything that must not change between the question and the claim, in one transaction."""
     slot = guard.slot
-    data = {"reason": REASON, "price": guard.touched_price, "stop": guard.stop_price}
+    data = {
+        "reason": REASON,
+        "price": guard.touched_price,
+        "stop": guard.stop_price,
+        "redis": _SAYS[hint],
+        "beside": guard.beside_position_id,
+    }
     step = Step(guard, GuardState.EXITING, {}, data)
     due = Provided(_DUE, (_OWNED, desk.clock()))
     with journal.atomic(guard):

@@ -35,15 +35,25 @@ class LeaseLost(Exception):
 class Lease:
     """`dismissed`: balances, by symbol, that earlier polls have looked into and found to be no position.
 
-    `late_s`: how much more than one interval after the poll before it this one began, in seconds.
+    `recognised`: what the last poll said about the slots that it kept off, by slot. `late_s`: how much more
+    than one interval after the poll before it this one began, in seconds.
     """
 
     account_id: int
     token: str
     started: datetime
     dismissed: dict[str, str]
+    recognised: dict[str, str]
     renewed: datetime
     late_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What the next poll is to know: as in `Lease`."""
+
+    dismissed: dict[str, str]
+    recognised: dict[str, str]
 
 
 def begin(account: Account, holder: str, now: datetime) -> Lease | None:
@@ -61,7 +71,7 @@ def begin(account: Account, holder: str, now: datetime) -> Lease | None:
     if not taken:
         return None
     late_s = _late_s(state.last_started_at, now)
-    return Lease(account.pk, token, now, state.dismissed, renewed=now, late_s=late_s)
+    return Lease(account.pk, token, now, state.dismissed, state.recognised, renewed=now, late_s=late_s)
 
 
 def renew(lease: Lease, now: datetime) -> None:
@@ -73,8 +83,8 @@ def renew(lease: Lease, now: datetime) -> None:
     lease.renewed = now
 
 
-def end(lease: Lease, now: datetime, *, dismissed: dict[str, str] | None = None, error: str = "") -> None:
-    """Give the turn back. `error` counts a failure; `dismissed` replaces what was remembered, unless None."""
+def end(lease: Lease, now: datetime, *, learned: Learned | None = None, error: str = "") -> None:
+    """Give the turn back. `error` counts a failure; `learned` replaces what was remembered, unless None."""
     fields: dict[str, object] = {
         "lease_until": now,
         "last_duration_s": Decimal(str(round((now - lease.started).total_seconds(), 3))),
@@ -83,8 +93,8 @@ def end(lease: Lease, now: datetime, *, dismissed: dict[str, str] | None = None,
     }
     if not error:
         fields["last_success_at"] = now
-    if dismissed is not None:
-        fields["dismissed"] = dismissed
+    if learned is not None:
+        fields |= {"dismissed": learned.dismissed, "recognised": learned.recognised}
     _held(lease).update(**fields)
 
 

@@ -116,5 +116,9 @@ class PollState(models.Model):
         default=dict, help_text="Balances that have been looked into and are no position, by symbol."
     )
 
+    recognised = models.JSONField(
+        default=dict, help_text="What the last poll said about the slots that it kept off, by slot."
+    )
+
     def __str__(self) -> str:
         return f"poll of {self.account}"

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from django.db import DataError, IntegrityError
 from django.db import Error as DatabaseError
 
-from safetynet import acting, exclusions, exits, lease, metrics, observing
+from safetynet import acting, exclusions, exits, lease, metrics, observing, recognising
 from safetynet.acting import PollReport
 from safetynet.domain import Decision, Look, Situation, judge
-from safetynet.lease import Lease
+from safetynet.lease import Learned, Lease
 from trading import queries
 from trading.exchange.errors import ExchangeError
 from trading.execution import Desk
@@ -50,8 +50,8 @@ def _poll(account: Account, desk: Desk) -> PollReport:
             _count(account, "busy")
             return PollReport(ran=False)
         metrics.LAG.labels(account=account.name).observe(turn.late_s)
-        dismissed = _attempt(account, desk, turn, report)
-        lease.end(turn, desk.clock(), dismissed=dismissed, error="; ".join(report.failures))
+        learned = _attempt(account, desk, turn, report)
+        lease.end(turn, desk.clock(), learned=learned, error="; ".join(report.failures))
     except DatabaseError as error:
         log.exception("Safety Net: the poll of %s failed", account)
         report.failures.append(_text(error))
@@ -62,8 +62,8 @@ def _poll(account: Account, desk: Desk) -> PollReport:
     return report
 
 
-def _attempt(account: Account, desk: Desk, turn: Lease, report: PollReport) -> dict[str, str] | None:
-    """What is to be remembered as no position; None when the poll did not get far enough to tell."""
+def _attempt(account: Account, desk: Desk, turn: Lease, report: PollReport) -> Learned | None:
+    """What the next poll is to know; None when the poll did not get far enough to tell."""
     try:
         return _run(account, desk, turn, report)
     except Exception as error:
@@ -74,7 +74,7 @@ def _attempt(account: Account, desk: Desk, turn: Lease, report: PollReport) -> d
         return None
 
 
-def _run(account: Account, desk: Desk, turn: Lease, report: PollReport) -> dict[str, str]:
+def _run(account: Account, desk: Desk, turn: Lease, report: PollReport) -> Learned:
     sight = observing.observe(account, desk)
     slots = observing.situations(sight, account.name, turn.dismissed)
     known = {situation.slot.symbol: situation.balances for situation in slots if situation.dismissed}
@@ -88,10 +88,12 @@ def _run(account: Account, desk: Desk, turn: Lease, report: PollReport) -> dict[
     if len(looks) > 1:
         _prepare(work, looks)
     _act(work, looks)
+    acting.save_seen(work)
+    # What Redis said is part of the record, so before it is put right.
+    recognised = recognising.record(work)
     if sight.core is not None:
         exclusions.rebuild(account.name, sight.core)
-    acting.save_seen(work)
-    return work.dismissed
+    return Learned(work.dismissed, recognised)
 
 
 def _act(work: acting.Work, judged: list[Judged]) -> None:

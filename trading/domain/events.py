@@ -18,6 +18,7 @@ class EventKind(StrEnum):
     POSITION_EXIT_REQUESTED = "position.exit_requested"
     POSITION_CLOSED = "position.closed"
     POSITION_REDUCED = "position.reduced"
+    POSITION_RECOGNISED = "position.recognised"
     POSITION_MISSING = "position.missing"
     POSITION_FOUND = "position.found"
     POSITION_CANCELLED = "position.cancelled"
@@ -28,6 +29,7 @@ class EventKind(StrEnum):
     GUARD_RELEASED = "guard.released"
     GUARD_EXIT_REQUESTED = "guard.exit_requested"
     GUARD_CLOSED = "guard.closed"
+    GUARD_LEFT_ALONE = "guard.left_alone"
     GUARD_EXEMPTED = "guard.exempted"
     GUARD_EXEMPTION_ENDED = "guard.exemption_ended"
 
