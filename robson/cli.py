@@ -18,6 +18,7 @@ OWNER_COMMANDS = {
     "panic": "close Core's positions at market, disarm the rest, pause entries",
     "pause": "no new entries; stops and exits go on",
     "resume": "allow entries again",
+    "explain": "what happened to a position, in order, and which layer said what",
     "safetynet": "what the Safety Net guards and skips, and its last poll",
     "exempt": "take a symbol out of the Safety Net for a while",
     "poll": "let the Safety Net look now",
