@@ -110,6 +110,14 @@ class BinanceMargin:
         )
         return parsing_market.candles(answer, symbol=symbol, interval=interval, now_ms=self.now_ms())
 
+    def candles_between(self, symbol: str, interval: str, *, start_ms: int, end_ms: int) -> Sequence[Candle]:
+        """Those that open in this span, oldest first, a thousand at most."""
+        span = {"startTime": start_ms, "endTime": end_ms}
+        answer = self._caller.query(
+            "candles", self._http.get_klines, symbol=symbol, interval=interval, limit=_PAGE, **span
+        )
+        return parsing_market.candles(answer, symbol=symbol, interval=interval, now_ms=self.now_ms())
+
     def aggregate_trades(self, symbol: str, *, start_ms: int, end_ms: int) -> Sequence[Tick]:
         found = self._aggregate_trades_from(symbol, start_ms, end_ms)
         return [tick for tick in found if start_ms <= tick.time_ms <= end_ms]
