@@ -38,6 +38,8 @@ class Watched(ReadOnlyAdmin):
     """A list and pages whose rows have `holding`, None once it is over."""
 
     kind: str
+    # Rows with as much in them take their time, and who has more open than that chooses a filter.
+    list_per_page = 25
 
     def get_changelist(self, *_: Any, **__: Any) -> type[WatchedList]:
         return WatchedList
