@@ -28,10 +28,7 @@ class Relay:
     def cut(self) -> None:
         """Whoever is connected is thrown out, and nobody else comes in."""
         for one in (self._listener, *self._open):
-            # The other side may have been quicker.
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
+            _hang_up(one)
         self._open.clear()
 
     def mend(self) -> None:
@@ -61,6 +58,16 @@ class Relay:
 
 
 def _carry(source: socket.socket, sink: socket.socket) -> None:
-    with source, sink, contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
         while data := source.recv(65_536):
             sink.sendall(data)
+    _hang_up(source)
+    _hang_up(sink)
+
+
+def _hang_up(one: socket.socket) -> None:
+    """Closing alone would not end what another thread is just reading from it."""
+    # The other side may have been quicker.
+    with contextlib.suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)
+    one.close()

@@ -4,17 +4,15 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
 from robson import health
 from robson.celery import QUEUES, app
-from robson.doctor.findings import Check, Finding, failed, graded, ok, skipped, warning
+from robson.doctor.findings import Check, Finding, failed, graded, ok, warning
 from robson.doctor.stores import client
 from robson.health import Part
-from robson.protection import guards
 
 ANSWER_WITHIN_S = 2.0
 # A worker that is there takes an exit within milliseconds, and housekeeping within seconds.
@@ -24,7 +22,7 @@ USUALLY_WAITING = 50
 BEAT_NOTES_EVERY = timedelta(minutes=3)
 SCHEDULED = ("safetynet.poll_all", "trading.sweep", "trading.reconcile", "trading.prune_events")
 # Parts of /readyz with checks of their own, which say more.
-SAID_ELSEWHERE = {"database", "broker", "feed"}
+SAID_ELSEWHERE = {"database", "broker"}
 START = "Start it: `make run` starts everything on this machine, docker-compose its service."
 
 
@@ -94,30 +92,17 @@ def _is_late(row: PeriodicTask, now: datetime) -> bool:
 def consumer_and_polls() -> list[Finding]:
     """As /readyz judges them. Raises DatabaseError, for then nothing is known of them."""
     connection.ensure_connection()
-    parts = health.parts(timezone.now())
-    return [_part(part) for part in parts if part.name.partition(":")[0] not in SAID_ELSEWHERE]
+    return [_part(part) for part in health.parts(timezone.now()) if part.name not in SAID_ELSEWHERE]
 
 
 def _part(part: Part) -> Finding:
-    return ok(part.name, part.detail) if part.ready else failed(part.name, part.detail, START)
-
-
-def feed() -> list[Finding]:
-    """The prices that the consumer hears, by the symbol that has been silent for the longest time."""
-    heard = guards(timezone.now()).prices
-    if not heard:
-        return [skipped("feed", "the consumer watches no symbol")]
-    symbol, price = max(heard.items(), key=lambda one: one[1].silent_s)
-    if price.silent_s <= settings.FEED_AGE_LIMIT_S:
-        return [ok("feed", f"{', '.join(sorted(heard))}: heard within the last {price.silent_s + 0.5:.0f} s")]
-    on_rest = ", ".join(name for name, one in heard.items() if one.source == "rest") or "none"
-    return [
-        warning(
-            "feed",
-            f"{symbol} has been silent for {price.silent_s:.0f} s; on REST prices: {on_rest}",
-            "See the consumer's log; stops are driven by REST prices as long as it or the poll works.",
-        )
-    ]
+    if part.ready:
+        return ok(part.name, part.detail)
+    if part.name.startswith("feed"):
+        # Stops do not depend on it alone.
+        advice = "See the consumer's log; it asks for another connection itself and goes by REST meanwhile."
+        return warning(part.name, part.detail, advice)
+    return failed(part.name, part.detail, START)
 
 
 CHECKS = (
@@ -125,5 +110,4 @@ CHECKS = (
     Check("workers", queues, needs=("redis",)),
     Check("beat", beat, needs=("database", "migrations")),
     Check("consumer", consumer_and_polls, needs=("database", "migrations")),
-    Check("feed", feed, needs=("database", "migrations")),
 )

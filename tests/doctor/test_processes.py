@@ -6,14 +6,14 @@ import pytest
 import redis
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
-from pytest_django.fixtures import Settings
 
 from robson.doctor import processes
 from robson.local import commands
 from safetynet.models import PollState
 from tests import factories
-from tests.doctor.support import FAILED, OK, SKIPPED, WARNING, bad, verdicts
+from tests.doctor.support import FAILED, OK, WARNING, bad, verdicts
 from tests.live import LiveProcesses
+from trading.models import Heartbeat
 
 pytestmark = pytest.mark.django_db
 
@@ -71,7 +71,7 @@ def test_a_beat_that_has_noted_nothing_yet_is_a_warning() -> None:
 
 def test_consumer_and_poll_that_work() -> None:
     factories.everything_works()
-    assert verdicts(processes.consumer_and_polls) == {"consumer": OK, "poll:main": OK}
+    assert verdicts(processes.consumer_and_polls) == {"consumer": OK, "feed": OK, "poll:main": OK}
 
 
 def test_a_poll_that_is_late_is_a_failure() -> None:
@@ -81,10 +81,11 @@ def test_a_poll_that_is_late_is_a_failure() -> None:
     assert (found.name, found.verdict) == ("poll:main", FAILED)
 
 
-def test_a_symbol_that_is_silent_is_a_warning(settings: Settings) -> None:
-    assert verdicts(processes.feed) == {"feed": SKIPPED}
+def test_a_silent_stream_that_a_stop_depends_on_is_a_warning() -> None:
     factories.everything_works(prices={"BTCUSDT": "60000"})
-    assert verdicts(processes.feed) == {"feed": OK}
-    factories.everything_works(at=timezone.now() - timedelta(seconds=9), prices={"BTCUSDT": "60000"})
-    found = bad(processes.feed)
-    assert (found.verdict, "BTCUSDT has been silent for 9 s" in found.detail) == (WARNING, True)
+    factories.core_position("BTCUSDT")
+    beat = Heartbeat.objects.get()
+    beat.data["stale"] = ["BTCUSDT"]
+    beat.save()
+    found = bad(processes.consumer_and_polls)
+    assert (found.name, found.verdict) == ("feed:BTCUSDT", WARNING)

@@ -185,7 +185,7 @@ def test_a_pipe_is_refused_with_what_to_do_instead() -> None:
 @pytest.mark.django_db
 def test_an_account_that_is_not_there_is_told_at_once() -> None:
     factories.account()
-    with pytest.raises(CommandError, match="no active account"):
+    with pytest.raises(CommandError, match="There is no account"):
         call_command("positions", "--watch", "--json", "--account", "nobody", stdout=StringIO())
 
 
