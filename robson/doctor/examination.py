@@ -9,7 +9,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
 from robson.asking import ask
-from robson.doctor import exchange, machine, processes, stores, trades
+from robson.doctor import alarms, exchange, machine, processes, stores, trades
 from robson.doctor.findings import Check, Finding, Verdict, failed, skipped
 from trading.explain import EXPECTED, explain
 
@@ -21,6 +21,7 @@ CHECKS: tuple[Check, ...] = (
     *exchange.CHECKS,
     *processes.CHECKS,
     *trades.CHECKS,
+    *alarms.CHECKS,
 )
 
 Told = Callable[[int, int], None]

@@ -20,7 +20,13 @@ MOST_WAITING = {"exits": 5}
 USUALLY_WAITING = 50
 # Beat writes down what it has sent every three minutes only.
 BEAT_NOTES_EVERY = timedelta(minutes=3)
-SCHEDULED = ("safetynet.poll_all", "trading.sweep", "trading.reconcile", "trading.prune_events")
+SCHEDULED = (
+    "safetynet.poll_all",
+    "trading.sweep",
+    "trading.reconcile",
+    "trading.prune_events",
+    "robson.prune_alarms",
+)
 # Parts of /readyz with checks of their own, which say more.
 SAID_ELSEWHERE = {"database", "broker"}
 START = "Start it: `make run` starts everything on this machine, docker-compose its service."
