@@ -216,7 +216,8 @@ LOGGING = {
             # Uvicorn would bring a format of its own.
             for name in ("robson", "trading", "safetynet", "celery.beat", "django.request", "uvicorn")
         },
-        "uvicorn.access": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        # Pages that keep themselves up to date would fill the log.
+        "uvicorn.access": {"level": "WARNING"},
         # At DEBUG these write down whole requests and frames: signatures, listen tokens, addresses with keys.
         **{name: {"level": "INFO"} for name in ("urllib3", "websockets", "aiohttp", "apprise", "binance")},
     },
