@@ -92,8 +92,9 @@ def fill(*, positions: int = POSITIONS, guards: int = GUARDS, events: int = EVEN
         cursor.execute(_POSITIONS, {"rows": positions, "open": live})
         for statement in (_INTENTS, _ATTEMPTS, _FILLS):
             cursor.execute(statement)
-        cursor.execute(_EVENTS, {"per_position": events // positions})
+        # First, so that they are the furthest from where the list begins.
         cursor.execute(_RARE)
+        cursor.execute(_EVENTS, {"per_position": events // positions})
         cursor.execute(_GUARDS, {"rows": guards, "open": live})
         cursor.execute(_EXEMPTIONS)
         cursor.execute(_RESULTS, {"rows": guards})

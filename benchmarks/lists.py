@@ -104,7 +104,7 @@ def _figure(client: Client, way: Opened, *, rounds: int) -> Figure:
         raise BenchmarkError(f"{way.name}: {answer.status_code} instead of a page")
     timed = [_timed(client, way.path) for _ in range(rounds)]
     taken, computed = (Times.from_ns(column).p50 for column in zip(*timed, strict=True))
-    note = f"{queries} queries, {computed:.0f} ms of it the page's own computing, n = {rounds}"
+    note = f"{queries} queries, computing {computed:.0f} ms, n = {rounds}"
     return Figure(way.name, taken, "ms", at_most=TARGET_MS, note=note)
 
 

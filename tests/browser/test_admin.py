@@ -61,7 +61,7 @@ def one_of_everything() -> list[str]:
         "trading/event/?about=position", "django_celery_beat/periodictask/",
         f"django_celery_beat/periodictask/interval/?ids={task.pk}", "django_celery_results/taskresult/",
         "safetynet/pollstate/", "trading/account/", f"trading/account/{account}/change/",
-        f"trading/account/switch_off/?ids={account}", "auth/user/",
+        f"trading/account/switch_off/?ids={account}", "auth/user/", "robson/alarm/",
     ]  # fmt: skip
 
 

@@ -41,17 +41,18 @@ def test_each_question_has_an_answer_of_its_own() -> None:
 
 def test_who_asks_the_same_at_the_same_time_waits_for_the_one_answer() -> None:
     cache, exchange = Recently(AGE_MS), Exchange()
-    others_wait = threading.Barrier(3)
+    asked_again = threading.Event()
     found: list[int] = []
 
     def ask() -> int:
-        return exchange()
+        answer = exchange()
+        if answer > 1:
+            asked_again.set()
+        # As long as an answer may take, unless somebody else asks meanwhile.
+        asked_again.wait(timeout=0.3)
+        return answer
 
-    def look() -> None:
-        others_wait.wait(timeout=5)
-        found.append(cache.get("BTCUSDT", 0, ask))
-
-    threads = [threading.Thread(target=look) for _ in range(3)]
+    threads = [threading.Thread(target=lambda: found.append(cache.get("BTCUSDT", 0, ask))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:

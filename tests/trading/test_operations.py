@@ -1,12 +1,14 @@
 """What the owner does by hand: each action is recorded with its author and its reason, each in its place."""
 
+from decimal import Decimal
+
 import pytest
 
 from tests import factories
 from trading import operations
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import PositionState
-from trading.models import Event, Position
+from trading.models import Account, Event, Position
 
 pytestmark = pytest.mark.django_db
 
@@ -62,3 +64,18 @@ def test_reason_is_kept_up_to_the_length_that_an_order_has_for_it() -> None:
     position = factories.core_position()
     intent = operations.close_now(position=position, reason="x" * 100, by="anna")
     assert intent.reason == "x" * 64
+
+
+def test_changed_settings_leave_everything_else_as_it_is_by_then() -> None:
+    account = factories.account()
+    Account.objects.update(entries_paused=True)
+    account.capital = Decimal(500)
+    assert operations.change_account(account=account, fields=["capital"], reason="enough", by="anna")
+    account.refresh_from_db()
+    assert (account.capital, account.entries_paused) == (500, True)
+
+
+def test_settings_that_are_so_already_are_no_event() -> None:
+    account = factories.account()
+    assert not operations.change_account(account=account, fields=["capital"], reason="enough", by="anna")
+    assert events() == {}
