@@ -35,17 +35,19 @@ class Gauges(Collector):
 
     def collect(self) -> Iterable[Gauge]:
         parts = health.parts(self._now)
-        yield from _readiness(parts)
-        yield from _limits()
-        if not parts[0].ready:
-            return
+        told = self._told_by_the_database(parts) if parts[0].ready else []
+        yield from (*_readiness(parts), *_limits(), *told)
+
+    def _told_by_the_database(self, parts: list[health.Part]) -> list[Gauge]:
+        now = self._now
         try:
             with health.quick_answers():
-                told = [*_prices(self._now), *_positions(self._now), *_intents(self._now), *_polls()]
+                told = [*_prices(now), *_positions(now), *_intents(now), *_polls()]
+                parts.append(health.alarms(now))
         except DatabaseError:
             # It went away just now: the next scrape says so.
-            return
-        yield from told
+            return []
+        return told
 
 
 def _readiness(parts: Iterable[health.Part]) -> Iterator[Gauge]:
@@ -69,13 +71,15 @@ def _limits() -> Iterator[Gauge]:
 
 def _prices(now: datetime) -> Iterator[Gauge]:
     age = Gauge("robson_price_age_seconds", "Since anything was heard of a symbol's price", labels=["symbol"])
-    stale = Gauge("robson_price_stale", "Whether its stream is silent, and REST stands in", labels=["symbol"])
+    stale = Gauge(
+        "robson_price_stale", "Whether it trades, and its stream does not say so", labels=["symbol"]
+    )
     for symbol, price in guards(now).prices.items():
         age.add_metric([symbol], min(price.age_s, price.silent_s))
     beat = Heartbeat.objects.filter(name=health.CONSUMER).first()
-    told = beat.data if beat else {}
-    for symbol in told.get("symbols", ()):
-        stale.add_metric([symbol], float(symbol in told.get("stale", ())))
+    silent = health.silent_streams(beat) if beat else {}
+    for symbol in beat.data.get("symbols", ()) if beat else ():
+        stale.add_metric([symbol], float(symbol in silent))
     yield from (age, stale)
 
 

@@ -94,7 +94,7 @@ def broker() -> Part:
 def _consumer(now: datetime) -> Iterable[Part]:
     beat = Heartbeat.objects.filter(name=CONSUMER).first()
     yield _fresh("consumer", beat.at if beat else None, now, CONSUMER_SILENT_S, "heartbeat")
-    silent = _silent_streams(beat) if beat else {}
+    silent = silent_streams(beat) if beat else {}
     # Core's stops depend on a stream; the Safety Net asks for its prices at each poll.
     at_stake = Position.objects.filter(state__in=OWNED_STATES, slot__symbol__in=silent).order_by()
     symbols = sorted(at_stake.values_list("slot__symbol", flat=True).distinct())
@@ -104,7 +104,7 @@ def _consumer(now: datetime) -> Iterable[Part]:
         yield _silent_feed(symbol, silent[symbol], beat.at if beat else now, now)
 
 
-def _silent_streams(beat: Heartbeat) -> dict[str, float | None]:
+def silent_streams(beat: Heartbeat) -> dict[str, float | None]:
     """The symbols that trade unheard, with the silence in seconds at the consumer's heartbeat, if known.
 
     A market without a trade is stale as well, but nothing is amiss with its stream.

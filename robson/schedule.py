@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -66,13 +65,6 @@ def switch(*, task: PeriodicTask, enabled: bool, reason: str, by: str) -> None:
         _announce(task, reason, by, enabled=enabled)
 
 
-class _Nothing:
-    """A schedule belongs to no slot, position or order."""
-
-    def event_links(self) -> dict[str, Any]:
-        return {}
-
-
 def _announce(task: PeriodicTask, reason: str, by: str, **change: object) -> None:
     about = {"task": task.name, "reason": reason, "by": by, **change}
-    journal.append(EventKind.SCHEDULE_CHANGED, _Nothing(), at=timezone.now(), **about)
+    journal.append(EventKind.SCHEDULE_CHANGED, None, at=timezone.now(), **about)

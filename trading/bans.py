@@ -7,13 +7,13 @@ import logging
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import Error as DatabaseError
 
 from trading import journal
 from trading.domain.events import EventKind
 from trading.exchange.errors import ExchangeError, StopAndPage
-from trading.models import Event
 
 log = logging.getLogger(__name__)
 
@@ -62,21 +62,18 @@ def write() -> None:
     """Append what was noted to the event log. It stays noted while the database is away; raises nothing."""
     while _unwritten:
         ban = _unwritten[0]
-        event = _event(ban)
         try:
-            event.save(force_insert=True)
+            journal.append(EventKind.EXCHANGE_BANNED, None, at=ban.at, **_told(ban))
         except DatabaseError as error:
             log.error("the ban of %s is not written down yet: %s", ban.account, error)
             return
-        journal.count_once_committed([event])
         _unwritten.remove(ban)
 
 
-def _event(ban: Ban) -> Event:
-    told = {
+def _told(ban: Ban) -> dict[str, Any]:
+    return {
         "account": ban.account,
-        "until": ban.until.isoformat(),
+        "until": ban.until,
         "http_status": ban.http_status,
         "error": ban.error[:200],
     }
-    return Event(kind=EventKind.EXCHANGE_BANNED, at=ban.at, data=told, source=journal.source())

@@ -69,13 +69,13 @@ def source() -> str:
     return f"{process_name()[:40]}:{os.getpid()}"
 
 
-def event_of(kind: EventKind, row: Linked, *, at: datetime, **data: Any) -> Event:
-    """An event about `row` that is written nowhere yet."""
-    return Event(kind=kind, at=at, data=_plain(data), source=source(), **row.event_links())
+def event_of(kind: EventKind, row: Linked | None, *, at: datetime, **data: Any) -> Event:
+    """An event about `row`, or about none, that is written nowhere yet."""
+    return Event(kind=kind, at=at, data=_plain(data), source=source(), **(row.event_links() if row else {}))
 
 
-def append(kind: EventKind, row: Linked, *, at: datetime, **data: Any) -> None:
-    """Append one event about `row`: at the end of `atomic`, else at once in the caller's transaction."""
+def append(kind: EventKind, row: Linked | None, *, at: datetime, **data: Any) -> None:
+    """Append an event about `row`, or none: at the end of `atomic`, else at once, in the caller's commit."""
     event = event_of(kind, row, at=at, **data)
     if _pending.events is None:
         event.save(force_insert=True)

@@ -170,7 +170,7 @@ def execute_here(intent: OrderIntent) -> None:
 
 def _announce(kind: EventKind, account: Account, reason: str, by: str, **more: Any) -> None:
     about = {"account": account.name, "reason": reason, "by": by, **more}
-    journal.append(kind, account, at=gateway.utc_now(), **about)
+    journal.append(kind, None, at=gateway.utc_now(), **about)
 
 
 def _text(value: object) -> str:

@@ -1,7 +1,6 @@
 """Accounts, and the slots that ownership is counted in."""
 
 from decimal import Decimal
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -63,9 +62,6 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-    def event_links(self) -> dict[str, Any]:
-        return {}
 
     def log_ids(self) -> dict[str, object]:
         return {"account": self.name}
