@@ -1,27 +1,10 @@
-"""What the owner should have heard of lately."""
+"""The last alarms, as the page shows them."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from robson.story.sentences import say
-from trading.domain.events import EventKind
-from trading.models import Event
-
-NOTEWORTHY = (
-    EventKind.POSITION_FAILED,
-    EventKind.POSITION_MISSING,
-    EventKind.POSITION_REDUCED,
-    EventKind.POSITION_EXIT_REQUESTED,
-    EventKind.POSITION_CLOSED,
-    EventKind.GUARD_EXIT_REQUESTED,
-    EventKind.GUARD_CLOSED,
-    EventKind.GUARD_LEFT_ALONE,
-    EventKind.INTENT_UNKNOWN,
-    EventKind.INTENT_REFUSED,
-    EventKind.INTENT_DUST,
-    EventKind.ACCOUNT_PAUSED,
-)
-LOUD = {EventKind.POSITION_FAILED, EventKind.GUARD_LEFT_ALONE, EventKind.INTENT_UNKNOWN}
+from robson import alarms
+from robson.alarms.models import Alarm
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +15,21 @@ class Notice:
     severity: str
     subject: str
     text: str
-    to_do: str = ""
-    lasts: bool = False
+    to_do: str
+    lasts: bool
 
 
 def recent(limit: int) -> tuple[Notice, ...]:
-    """The latest, the newest first, in one query."""
-    events = Event.objects.select_related("slot__account").filter(kind__in=NOTEWORTHY).order_by("-id")
-    return tuple(_notice(event) for event in events[:limit])
+    """What is still so first, then the newest, in two queries."""
+    return tuple(map(_notice, alarms.recent(limit)))
 
 
-def _notice(event: Event) -> Notice:
-    about = f"{event.slot} ({event.slot.account})" if event.slot else str(event.data.get("account", ""))
-    severity = "warning" if event.kind in LOUD else "info"
-    return Notice(event.at, severity, about, say(event.kind, event.data)[1])
+def _notice(alarm: Alarm) -> Notice:
+    return Notice(
+        at=alarm.raised_at,
+        severity=alarm.severity,
+        subject=f"{alarm.kind}: {alarm.subject}",
+        text=alarm.text,
+        to_do=alarm.to_do if alarm.is_open else "",
+        lasts=alarm.is_open,
+    )

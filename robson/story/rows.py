@@ -14,7 +14,14 @@ from trading.models.intent import Owner
 MOST_EVENTS = 2_000
 # About a slot or an account, and part of the story of whatever was open there meanwhile.
 OF_THE_SLOT = (EventKind.GUARD_EXEMPTED, EventKind.GUARD_EXEMPTION_ENDED, EventKind.GUARD_LEFT_ALONE)
-OF_THE_ACCOUNT = (EventKind.ACCOUNT_PAUSED, EventKind.ACCOUNT_RESUMED)
+OF_THE_ACCOUNT = (
+    EventKind.ACCOUNT_PAUSED,
+    EventKind.ACCOUNT_RESUMED,
+    EventKind.ACCOUNT_CHANGED,
+    EventKind.ACCOUNT_SWITCHED_OFF,
+    EventKind.ACCOUNT_SWITCHED_ON,
+    EventKind.EXCHANGE_BANNED,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,19 @@ SENTENCES: Mapping[EventKind, tuple[Act, str]] = {
     ),
     K.ACCOUNT_PAUSED: (Act.DECIDED, "Entries paused| on {account}|: {reason}"),
     K.ACCOUNT_RESUMED: (Act.DECIDED, "Entries allowed again| on {account}|: {reason}"),
+    K.ACCOUNT_ADDED: (Act.DECIDED, "Account| {account}| added|: {reason}"),
+    K.ACCOUNT_CHANGED: (
+        Act.DECIDED,
+        "Settings changed| of {account}|, capital {capital}|, risk {risk_percent} %"
+        "|, safety stop {safety_stop_percent} %|: {reason}",
+    ),
+    K.ACCOUNT_SWITCHED_OFF: (Act.DECIDED, "Switched off|: {account}| is not watched any more|: {reason}"),
+    K.ACCOUNT_SWITCHED_ON: (Act.DECIDED, "Switched on|: {account}| is watched again|: {reason}"),
+    K.SCHEDULE_CHANGED: (Act.DECIDED, "Schedule changed|: {task}|, {reason}"),
+    K.EXCHANGE_BANNED: (
+        Act.ANSWERED,
+        "The exchange wants no more calls| on {account}| until {until}|: {error}",
+    ),
 }
 
 

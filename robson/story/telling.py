@@ -23,7 +23,12 @@ PROCESSES = {
     "robson.asgi": "web",
 }
 _OWNERS = {Owner.CORE: CORE, Owner.SAFETY_NET: SAFETY_NET, Owner.OPERATOR: "Operator"}
-_ANSWERS = (EventKind.INTENT_FILLED, EventKind.INTENT_PARTIALLY_FILLED, EventKind.INTENT_REFUSED)
+_ANSWERS = (
+    EventKind.INTENT_FILLED,
+    EventKind.INTENT_PARTIALLY_FILLED,
+    EventKind.INTENT_REFUSED,
+    EventKind.EXCHANGE_BANNED,
+)
 _IDS = {"client_order_id": "client order", "order_id": "order", "orders": "orders", "signal": "signal"}
 
 

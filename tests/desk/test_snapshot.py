@@ -1,6 +1,7 @@
 """What the live page says: the loudest first, and nothing healthy that is not."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -8,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
+from robson.alarms.models import Alarm
 from robson.desk.cards import Tone
 from robson.desk.snapshot import Snapshot, snapshot
 from safetynet.models import Exemption, PollState
@@ -114,6 +116,19 @@ def test_what_has_ended_is_shown_for_a_day_with_its_result() -> None:
     assert [(one.symbol, str(one.profit)) for one in seen().ended] == [
         ("XRPUSDT", "None"),
         ("BTCUSDT", "9.27"),
+    ]
+
+
+def test_the_last_alarms_are_shown_with_what_to_do_while_they_last() -> None:
+    told: dict[str, Any] = {
+        "kind": "consumer dead", "severity": "critical", "subject": "consumer", "text": "Silent for 20 s.",
+        "to_do": "Start it.", "lasting": True, "raised_at": NOW, "last_seen_at": NOW,
+    }  # fmt: skip
+    Alarm.objects.create(key="before", cleared_at=NOW, **told)
+    Alarm.objects.create(key="still", **told)
+    assert [(one.subject, one.severity, one.lasts, one.to_do) for one in seen().notices] == [
+        ("consumer dead: consumer", "critical", True, "Start it."),
+        ("consumer dead: consumer", "critical", False, ""),
     ]
 
 

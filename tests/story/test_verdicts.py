@@ -13,7 +13,7 @@ from tests.factories import NOON
 from trading import journal
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import GuardState, IntentState, PositionState
-from trading.models import OrderIntent, Position
+from trading.models import Event, OrderIntent, Position
 from trading.models.intent import Owner
 
 pytestmark = pytest.mark.django_db
@@ -87,6 +87,15 @@ def test_a_safety_exit_while_core_held_the_slot_is_found_from_the_guards_side_to
     found = story_of_guard(guard, LATER).verdict
     assert not found.fine
     assert f"(position {position.pk})" in found.answer
+
+
+def test_a_ban_of_the_account_during_its_life_is_part_of_the_story() -> None:
+    for at in (NOON + timedelta(minutes=1), NOON - timedelta(days=1)):
+        Event.objects.create(
+            kind=EventKind.EXCHANGE_BANNED, at=at, data={"account": "main", "error": "-1003"}
+        )
+    (line,) = story_of_position(core(), LATER).lines
+    assert (line.who, line.text) == ("Exchange", "The exchange wants no more calls on main: -1003")
 
 
 def test_the_number_of_queries_does_not_grow_with_the_story(
