@@ -7,7 +7,7 @@ MINUTES ?= 20
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint format bench drills soak mutants explore requirements clean
+.PHONY: help setup demo run test lint format screenshots bench drills soak mutants explore requirements clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,15 @@ lint: setup ## ruff, mypy --strict, import-linter, migrations, deploy checks
 format: setup ## Let ruff rewrite what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+PICTURES := journey-1-nothing-yet-desktop-light journey-2-arm-desktop-light \
+	journey-3-the-stop-has-moved-desktop-light journey-3-the-stop-has-moved-phone-dark \
+	journey-4-its-chart-desktop-light journey-5-close-desktop-light journey-6-what-happened-desktop-light \
+	unprotected-desktop-light
+
+screenshots: setup ## Make the pictures of docs/first-hour.md anew (needs a browser)
+	@CI=true $(BIN)/python -m pytest -q -n 0 tests/browser/test_journey.py tests/browser/test_desk.py
+	@cp $(PICTURES:%=.robson/screenshots/%.png) docs/screenshots/
 
 bench: setup ## Measure trigger to order, frames per second, poll time, memory
 	@$(BIN)/python -m benchmarks

@@ -11,7 +11,7 @@ from safetynet.models import Exemption, PollState
 from tests import factories
 from tests.browser.chromium import PHONE
 from tests.browser.conftest import Site
-from tests.browser.looking import assert_accessible, overflows
+from tests.browser.looking import assert_accessible, overflows, shoot
 from trading import journal
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import PositionState
@@ -109,6 +109,8 @@ def test_each_page_fits_a_phone_and_is_for_everybody_in_light_and_in_dark(page: 
     nobody_works()
     for path in ("/", f"/positions/{position.pk}/", f"/positions/{position.pk}/story/"):
         page.goto(path)
+        if path == "/":
+            shoot(page, "unprotected")
         if path.endswith(f"{position.pk}/"):
             expect(page.locator("#chart canvas")).to_be_visible()
         assert_accessible(page)

@@ -120,6 +120,8 @@ def test_every_kind_of_event_about_a_step_is_the_event_of_a_step() -> None:
         EventKind.POSITION_REDUCED,
         EventKind.POSITION_MISSING,
         EventKind.POSITION_FOUND,
+        EventKind.POSITION_RECOGNISED,
+        EventKind.GUARD_LEFT_ALONE,
         EventKind.GUARD_OPENED,
         EventKind.GUARD_RECOMPUTED,
         EventKind.GUARD_EXEMPTED,
@@ -134,6 +136,7 @@ def test_every_kind_of_event_about_a_step_is_the_event_of_a_step() -> None:
         EventKind.ACCOUNT_SWITCHED_OFF,
         EventKind.ACCOUNT_SWITCHED_ON,
         EventKind.SCHEDULE_CHANGED,
+        EventKind.EXCHANGE_BANNED,
     }
 
 
