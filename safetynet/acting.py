@@ -104,7 +104,7 @@ def _act_or_say_why(work: Work, situation: Situation, decision: Decision) -> Non
     try:
         _act(work, situation, decision)
     except Exception as error:
-        if isinstance(error, _ENDS_THE_POLL) and not isinstance(error, _ONE_ROW):
+        if ends_the_poll(error):
             raise
         why = "" if isinstance(error, ExchangeError | ValueError) else ": an error nobody expected"
         log.exception("Safety Net: %s stays as it was%s", _name(situation.slot), why)
@@ -112,6 +112,11 @@ def _act_or_say_why(work: Work, situation: Situation, decision: Decision) -> Non
         guard = work.guards.get(situation.slot)
         if isinstance(decision, Look) and guard is not None:
             _enforce(work, situation, guard)
+
+
+def ends_the_poll(error: Exception) -> bool:
+    """Whether an error is about more than the one position that it came up with."""
+    return isinstance(error, _ENDS_THE_POLL) and not isinstance(error, _ONE_ROW)
 
 
 def is_touched(work: Work, situation: Situation) -> bool:

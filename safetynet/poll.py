@@ -120,7 +120,10 @@ def _exit_here(work: acting.Work) -> None:
         lease.renew(work.turn, work.desk.clock())
         try:
             exits.exit_guard(guard_id, work.desk)
-        except ExchangeError as error:
+        except Exception as error:
+            if acting.ends_the_poll(error):
+                raise
+            # The others that are due must not wait for it, and would do so again at each poll.
             log.exception("Safety Net: the exit of guard #%s failed", guard_id)
             work.report.failures.append(_text(error))
 

@@ -74,7 +74,7 @@ def claim_and_begin(slot: Slot, terms: Terms, *, desk: Desk) -> OrderAttempt:
     intent = born_sending(slot, terms, desk)
     _insert(intent)
     attempt = _new_attempt(intent, desk, intent.created_at)
-    attempt.save(force_insert=True)
+    attempt.save()
     journal.append(SENT, intent, at=intent.created_at, **_sent(attempt))
     return attempt
 
@@ -117,7 +117,7 @@ def _new(slot: Slot, terms: Terms, at: datetime) -> OrderIntent:
 
 def _insert(intent: OrderIntent) -> None:
     try:
-        intent.save(force_insert=True)
+        intent.save()
     except IntegrityError as error:
         busy_or_raise(error, intent)
     journal.append(EventKind.INTENT_CLAIMED, intent, at=intent.created_at, **_claimed(intent))
@@ -165,7 +165,7 @@ def begin_attempt(intent: OrderIntent, desk: Desk) -> OrderAttempt:
     now = desk.clock()
     intent.attempts_made += 1
     attempt = _new_attempt(intent, desk, now)
-    attempt.save(force_insert=True)
+    attempt.save()
     journal.advance(
         intent,
         IntentState.SENDING,

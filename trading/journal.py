@@ -78,7 +78,7 @@ def append(kind: EventKind, row: Linked | None, *, at: datetime, **data: Any) ->
     """Append an event about `row`, or none: at the end of `atomic`, else at once, in the caller's commit."""
     event = event_of(kind, row, at=at, **data)
     if _pending.events is None:
-        event.save(force_insert=True)
+        event.save()
         count_once_committed([event])
     else:
         _pending.events.append(event)

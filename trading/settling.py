@@ -113,7 +113,7 @@ def _exit_if_marked(position: Position, at: datetime) -> None:
 def _first_stop(position: Position, price: Decimal) -> TrailingStop:
     """The stop at the fill: a percentage is of the price really paid, other distances are as signalled."""
     policy = StopPolicy(StopKind(position.stop_kind), position.stop_value)
-    distance = position.distance or ZERO
+    distance = position.distance
     if policy.kind is StopKind.PERCENT:
         distance = stop_distance(policy, price)
     fresh = TrailingStop(

@@ -35,6 +35,7 @@ class MutationRun:
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
         self.left: int | None = None
+        self._garden: Garden | None = None
 
     def pytest_configure(self) -> None:
         from hypothesis import settings  # by now pytest has prepared its assertions
@@ -48,7 +49,8 @@ class MutationRun:
         every = [mutant for file, source in sources.items() for mutant in mutants_of(file, source)]
         chosen = _sample(every, self._options)
         known = Knowledge(KEPT / "mutants-tests.json", ROOT)
-        laboratory = Laboratory(session, Garden(ROOT, sources), known, budget=self._options.budget)
+        self._garden = Garden(ROOT, sources)
+        laboratory = Laboratory(session, self._garden, known, budget=self._options.budget)
         laboratory.warm_up()
         _say(f"{len(every)} mutants, {len(chosen)} to be tried; seeing what each test executes ...")
         laboratory.watch(chosen)
@@ -56,6 +58,11 @@ class MutationRun:
             _say(f"fails without a mutant, and is left out: {test}", textwrap.indent(why[-600:], "    "))
         self.left = self._try_all(laboratory, chosen, sources)
         return True
+
+    def pytest_runtest_setup(self) -> None:
+        # Else only the first test to ask for a result that is kept would count as one that executes its code.
+        if self._garden is not None:
+            self._garden.forget_results()
 
     def _try_all(self, laboratory: Laboratory, chosen: list[Mutant], sources: dict[str, bytes]) -> int:
         results = Results(KEPT / "mutants.json")

@@ -38,7 +38,7 @@ class Garden:
             _execute_again(module, tree.body[mutant.statement])
         else:
             self._swap(module, tree, mutant.statement)
-        self._forget_results()
+        self.forget_results()
 
     def watch(self, mutants: list[Mutant], tell: Callable[[str, int], None]) -> None:
         """No mutant: the code as it is, by the same means, with `tell(file, line)` at each statement."""
@@ -50,7 +50,7 @@ class Garden:
                 if number in again:
                     _execute_again(module, statement)
                 self._swap(module, tree, number)
-        self._forget_results()
+        self.forget_results()
 
     def _swap(self, module: ModuleType, tree: ast.Module, number: int) -> None:
         top = ast.Module([tree.body[number]], [])
@@ -58,8 +58,8 @@ class Garden:
             for function in self._functions.get((code.co_filename, code.co_qualname), []):
                 function.__code__ = code
 
-    def _forget_results(self) -> None:
-        """What the code under test has computed once and kept."""
+    def forget_results(self) -> None:
+        """What the code under test has computed once and kept: who needs it executes it."""
         for module in self._modules.values():
             for value in vars(module).values():
                 if hasattr(value, "cache_clear"):

@@ -1,6 +1,7 @@
 """The account under guard, and a desk that trades on the simulator through the real gateway."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from pytest_django import Settings
@@ -10,6 +11,8 @@ from safetynet import services
 from safetynet.services import PollReport
 from tests import factories
 from trading import gateway
+from trading.exchange.calls import CallReport
+from trading.exchange.rest import BinanceMargin
 from trading.execution import Desk
 from trading.models import Account
 
@@ -44,3 +47,19 @@ def desk(market: SimulatorProcess, account: Account) -> Desk:
 def poll(account: Account, desk: Desk) -> Callable[[], PollReport]:
     """One poll, by this thread."""
     return lambda: services.poll(account, desk)
+
+
+@pytest.fixture
+def calls(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the exchange calls that this thread makes."""
+    made: list[str] = []
+    assert isinstance(desk.exchange, BinanceMargin)
+    caller = desk.exchange._caller
+    measure = caller._settings.after_call
+
+    def note(report: CallReport) -> None:
+        made.append(report.name)
+        measure(report)
+
+    monkeypatch.setattr(caller, "_settings", replace(caller._settings, after_call=note))
+    return made

@@ -177,9 +177,12 @@ def test_a_provisional_entry_does_not_follow_the_price(poll: Poll, market: Simul
     market.control.price("ETHUSDT", "3050")
     deposit(market, "ETHUSDT", "USDT", "20000")
 
-    poll()
+    report = poll()
 
-    assert live_guard().stop_price == Decimal(3060)
+    guard = live_guard()
+    assert (report.recomputed, report.failures) == (1, [])
+    assert (guard.entry_price, guard.stop_price) == (Decimal(3000), Decimal(3060))
+    assert guard.entry_is_provisional, "it still is nobody's price"
 
 
 def test_a_missing_position_without_a_trade_gets_a_second_look(

@@ -106,3 +106,20 @@ def test_a_guard_taken_by_its_exit_while_the_poll_was_asking_is_left_to_it(
 
     assert (report.closed, report.failures) == (0, [])
     assert GuardedPosition.objects.get().end_reason == "safety stop"
+
+
+def test_a_changed_guard_taken_by_its_exit_while_the_trades_are_read_is_left_to_it(
+    account: Account, desk: Desk, market: SimulatorProcess
+) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    services.poll(account, desk)
+    guard = live_guard()
+    GuardedPosition.objects.filter(pk=guard.pk).update(touched_price="58000")
+    market.control.trade("BUY", "0.03", symbol="BTCUSDT")
+
+    exchange = Meanwhile(desk.exchange, at_trades=lambda: services.exit_guard(guard.pk, desk))
+    report = services.poll(account, replace(desk, exchange=exchange))
+
+    after = GuardedPosition.objects.get()
+    assert (report.recomputed, report.failures) == (0, [])
+    assert (after.end_reason, after.quantity) == ("safety stop", guard.quantity)

@@ -4,6 +4,7 @@ import pytest
 from django.db import transaction
 
 from robson.local.simulator import SimulatorProcess
+from safetynet import exclusions
 from safetynet.domain import Ownership
 from safetynet.models import GuardedPosition
 from safetynet.services import is_core_managed
@@ -41,6 +42,17 @@ def test_unknown_ownership_does_not_start_guarding(poll: Poll, market: Simulator
     assert (report.found, report.opened, report.monitored) == (1, 0, 0)
     assert not GuardedPosition.objects.exists()
     assert poll().opened == 1
+
+
+def test_unknown_ownership_leaves_the_exclusion_set_as_it_is(poll: Poll, market: SimulatorProcess) -> None:
+    core = factories.core_position("BTCUSDT", Side.LONG)
+    assert poll().failures == []
+
+    with core_unreadable():
+        report = poll()
+
+    assert report.failures == []
+    assert exclusions.contains(core.slot.key) is True
 
 
 def test_unknown_ownership_does_not_release_and_keeps_enforcing(poll: Poll, market: SimulatorProcess) -> None:

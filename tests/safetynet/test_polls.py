@@ -23,7 +23,6 @@ from safetynet.tasks import poll_all, rebuild_exclusions
 from tests import factories
 from tests.safetynet.support import Poll, at_once, deposit, our_orders
 from trading.domain.types import Side
-from trading.exchange.calls import CallReport
 from trading.exchange.rest import BinanceMargin
 from trading.exchange.rules_cache import RulesCache
 from trading.execution import Desk
@@ -113,17 +112,33 @@ def test_what_a_poll_costs_does_not_grow_with_the_positions(
     assert few[1] == ["margin_pairs", "prices"]
 
 
-def test_the_rules_of_many_new_symbols_are_asked_for_once(
-    poll: Poll, market: SimulatorProcess, desk: Desk, calls: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def no_rules_yet(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desk.exchange, "_rules", RulesCache())
-    _open(market, range(5))
+
+
+@pytest.mark.parametrize("many", [2, 5])
+@pytest.mark.usefixtures("no_rules_yet")
+def test_the_rules_of_many_new_symbols_are_asked_for_once(
+    many: int, poll: Poll, market: SimulatorProcess, calls: list[str]
+) -> None:
+    _open(market, range(many))
 
     report = poll()
 
-    assert (report.opened, report.failures) == (5, [])
+    assert (report.opened, report.failures) == (many, [])
     assert calls.count("symbol_rules") == 1
-    assert calls.count("trades") == 5
+    assert calls.count("trades") == many
+
+
+def test_dust_costs_no_question_about_its_trades(
+    poll: Poll, market: SimulatorProcess, calls: list[str]
+) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    market.control.trade("SELL", "0.00995", symbol="BTCUSDT")
+
+    assert poll().opened == 0
+    assert "trades" not in calls
 
 
 def test_collateral_is_looked_into_until_a_late_trade_would_have_shown(
@@ -247,22 +262,6 @@ def test_polling_goes_on_without_redis(poll: Poll, market: SimulatorProcess, set
     report = poll()
 
     assert (report.opened, report.monitored, report.failures) == (1, 1, [])
-
-
-@pytest.fixture
-def calls(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the exchange calls that this thread makes."""
-    made: list[str] = []
-    assert isinstance(desk.exchange, BinanceMargin)
-    caller = desk.exchange._caller
-    measure = caller._settings.after_call
-
-    def note(report: CallReport) -> None:
-        made.append(report.name)
-        measure(report)
-
-    monkeypatch.setattr(caller, "_settings", replace(caller._settings, after_call=note))
-    return made
 
 
 def _steady_cost(poll: Poll, calls: list[str]) -> tuple[int, list[str]]:

@@ -111,9 +111,8 @@ def test_a_surplus_sold_by_hand_between_two_attempts_leaves_cores_part_alone(
     assert desk.exchange.margin_pairs(["BTCUSDT"])["BTCUSDT"].base.net == CORE_QUANTITY
 
 
-def test_a_surplus_survives_the_end_of_cores_position(
-    surplus: GuardedPosition, core: Position, poll: Poll, market: SimulatorProcess
-) -> None:
+def core_exits(core: Position, market: SimulatorProcess) -> None:
+    """By an order of its own, which is recorded."""
     sold = market.control.trade("SELL", CORE_QUANTITY, symbol="BTCUSDT")
     exit_intent = factories.intent(core.slot, owner=Owner.CORE, state=IntentState.DONE, position=core)
     OrderAttempt.objects.create(
@@ -125,6 +124,26 @@ def test_a_surplus_survives_the_end_of_cores_position(
         order_id=str(sold["order_id"]),
     )
     Position.objects.filter(pk=core.pk).update(state=PositionState.CLOSED)
+
+
+def test_the_price_a_surplus_was_closed_at_by_hand_is_not_that_of_cores_exit(
+    surplus: GuardedPosition, core: Position, poll: Poll, market: SimulatorProcess
+) -> None:
+    core_exits(core, market)
+    market.control.price("BTCUSDT", "65000")
+    market.control.trade("SELL", "all", symbol="BTCUSDT")
+
+    assert poll().closed == 1
+
+    surplus.refresh_from_db()
+    assert surplus.exit_price is not None
+    assert approximately(surplus.exit_price, "65000")
+
+
+def test_a_surplus_survives_the_end_of_cores_position(
+    surplus: GuardedPosition, core: Position, poll: Poll, market: SimulatorProcess
+) -> None:
+    core_exits(core, market)
 
     report = poll()
 

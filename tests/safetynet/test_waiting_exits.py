@@ -13,6 +13,7 @@ from safetynet import guarding, services
 from safetynet.models import GuardedPosition
 from tests import factories
 from tests.safetynet.support import Poll, eventually, live_guard, our_orders
+from tests.trading.world import waiting_for_a_lock
 from trading import execution, gateway
 from trading.domain.lifecycle import GuardState, PositionState
 from trading.models import Account, OrderIntent
@@ -30,12 +31,6 @@ def touched(poll: Poll, market: SimulatorProcess) -> GuardedPosition:
     market.control.price("BTCUSDT", TOUCH)
     poll()
     return live_guard()
-
-
-def waiting_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])
 
 
 def exit_elsewhere(guard: GuardedPosition) -> None:

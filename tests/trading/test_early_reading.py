@@ -70,6 +70,14 @@ def test_what_the_owner_closes_while_the_claim_waits_is_not_closed_again(world: 
     assert world.violations() == []
 
 
+@pytest.mark.parametrize(("age_ms", "holds"), [(-1, False), (0, True), (250, True), (251, False)])
+def test_a_reading_holds_for_a_quarter_of_a_second_and_not_if_the_clock_was_set_back(
+    world: World, age_ms: int, holds: bool
+) -> None:
+    early = world.early(world.pair())
+    assert early.still_holds(early.began + age_ms * MOMENT) is holds
+
+
 def test_a_reading_of_just_now_is_not_asked_for_again(world: World) -> None:
     position = world.enter()
     pair = world.pair()

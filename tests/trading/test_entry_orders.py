@@ -1,5 +1,6 @@
 """Entering: only into an empty slot, once per signal, never a second order for one that may be executed."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -65,6 +66,7 @@ def test_refused_entry_is_cancelled_with_the_reason_and_never_sent_again(world: 
     world.control.clear_faults()
     intent = OrderIntent.objects.get()
     assert intent.state == "refused"
+    assert OrderAttempt.objects.get().quantity == intent.quantity
     assert execution.execute(intent.pk, world.later(3600)) is None
     assert world.orders() == []
     kinds = list(Event.objects.filter(position=position).values_list("kind", flat=True))
@@ -124,6 +126,17 @@ def test_entry_is_not_given_up_before_the_fence(world: World) -> None:
         assert execution.execute(intent.pk, world.later(seconds)) is not None
     position.refresh_from_db()
     assert (fresh(intent).state, position.state) == ("unknown", "entering")
+
+
+@pytest.mark.parametrize(("beyond_ms", "state"), [(0, "unknown"), (1, "refused")])
+def test_entry_is_given_up_only_once_the_fence_has_passed(world: World, beyond_ms: int, state: str) -> None:
+    position = world.armed()
+    world.control.fault("timeout_before_accept", count=1, **ORDER)
+    enter(world, position)
+    attempt = OrderAttempt.objects.get()
+    desk = interpose(world, now_ms=lambda: execution.fence_ms(attempt) + beyond_ms)
+    execution.execute(attempt.intent_id, replace(desk, clock=world.later(10).clock))
+    assert OrderIntent.objects.get().state == state
 
 
 def test_entry_that_never_left_is_tried_three_times_and_then_cancelled(world: World) -> None:

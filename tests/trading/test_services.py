@@ -97,6 +97,21 @@ def test_exit_of_a_slot_with_a_live_safety_exit_changes_nothing(world: World) ->
     assert not Event.objects.exists()
 
 
+@pytest.mark.parametrize("at_once", [False, True])
+def test_an_exit_that_another_stands_in_the_way_of_says_so(
+    world: World, caplog: pytest.LogCaptureFixture, at_once: bool
+) -> None:
+    position = factories.core_position()
+    factories.intent(position.slot, owner=execution.Owner.SAFETY_NET)
+    if at_once:
+        services.exit_now(position=position, reason="stop", desk=world.desk)
+    else:
+        services.request_exit(position=position, reason="stop", at=factories.NOON)
+    assert [message for message in caplog.messages if "already under way" in message] == [
+        f"exit of {position} not claimed: {position.slot}: an exit is already under way"
+    ]
+
+
 @pytest.mark.parametrize("state", [state for state in PositionState if state is not ACTIVE])
 def test_only_an_active_position_can_be_exited(world: World, state: PositionState) -> None:
     position = factories.core_position(state=state)

@@ -11,9 +11,11 @@ from tests import factories
 from tests.trading.world import SYMBOL, World, signal_for
 from trading import bus, entry, fills
 from trading.domain.events import CorePositionClosed, CorePositionOpened
+from trading.domain.lifecycle import IntentState
 from trading.domain.rounding import to_wire
 from trading.domain.types import Side
 from trading.models import Event, Position
+from trading.models.intent import Purpose
 
 
 @pytest.fixture
@@ -53,6 +55,17 @@ def test_profit_is_the_change_of_the_quote_balance_less_interest(
     # A short's interest is paid in base currency, which the purchase of the debt contains; a long's is quote.
     assert abs(position.realised_pnl - (quote_wealth(world) - before)) < Decimal("0.00000001")
     assert (position.realised_pnl > 0) == ((exit_price == "63000") == (side is Side.LONG))
+
+
+@pytest.mark.parametrize("entries", [0, 1])
+def test_no_profit_is_made_up_where_it_is_not_recorded_what_was_paid(world: World, entries: int) -> None:
+    world.give_base("0.01")
+    position = factories.core_position()
+    for _ in range(entries):
+        factories.intent(position.slot, purpose=Purpose.ENTRY, state=IntentState.REFUSED, position=position)
+    position = closed(world, position)
+    assert position.exit_price == Decimal(60_000)
+    assert position.realised_pnl is None
 
 
 @pytest.mark.parametrize("side", list(Side))

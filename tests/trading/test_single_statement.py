@@ -8,7 +8,7 @@ from django.db import OperationalError, connection, models, transaction
 from django.test.utils import CaptureQueriesContext
 
 from tests import factories
-from tests.trading.world import World
+from tests.trading.world import World, until, waiting_for_a_lock
 from trading import execution, services
 from trading.domain.lifecycle import PositionState
 from trading.execution import Desk
@@ -150,6 +150,28 @@ def test_it_waits_for_the_lock_of_the_slot(world: World) -> None:
         with ThreadPoolExecutor(max_workers=1) as other:
             assert other.submit(claim_impatiently, position, world.desk).result() == "refused by the lock"
     assert not OrderIntent.objects.exists()
+
+
+def test_whoever_holds_the_slot_can_move_the_row_while_it_waits(world: World) -> None:
+    """It takes the slot before the row, as everybody does: else each would wait for the other."""
+    position = factories.core_position()
+    with ThreadPoolExecutor(max_workers=1) as other:
+        with transaction.atomic():
+            execution.lock_slot(position.slot_id)
+            done = other.submit(claim_elsewhere, position, world.desk)
+            until(waiting_for_a_lock)
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '500ms'")
+            Position.objects.filter(pk=position.pk).update(state=PositionState.CLOSED)
+        assert done.result(20) is None
+    assert not OrderIntent.objects.exists()
+
+
+def claim_elsewhere(position: Position, desk: Desk) -> OrderAttempt | None:
+    try:
+        return claim(position, REASON, desk, position.entry_price, position.trailing)
+    finally:
+        connection.close()
 
 
 def claim_impatiently(position: Position, desk: Desk) -> str:

@@ -9,7 +9,7 @@ import pytest
 from safetynet.models import GuardedPosition
 from safetynet.poll import poll
 from tests.trading.world import World, interpose, signal_for
-from trading import arming, entry
+from trading import arming, entry, settling
 from trading.arming import DisarmRefused
 from trading.domain.types import MarketOrder, OrderReport
 from trading.models import Event, Position
@@ -54,6 +54,16 @@ def test_core_lets_go_of_it_loudly_and_the_next_poll_guards_it(
     price = Decimal(bought["quote_executed"]) / Decimal(bought["executed"])
     assert guard.entry_price == position.entry_price == price
     assert guard.stop_price > 0
+
+
+def test_a_long_reason_is_kept_as_far_as_it_fits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("no" * 200)
+
+    monkeypatch.setattr(settling, "_first_stop", refuse)
+    position = filled_without_a_stop(world)
+    assert (position.state, len(position.note)) == ("error", 255)
+    assert position.note.startswith("filled, but without a stop: nono")
 
 
 def test_what_is_in_error_is_put_away_by_disarming_it(world: World) -> None:

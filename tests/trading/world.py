@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import pytest
 import requests
+from django.db import connection
 from pytest_django.fixtures import Settings
 
 from robson.local.simulator import Control, SimulatorProcess
@@ -117,6 +118,13 @@ def until(condition: Callable[[], Found], *, within_s: float = 20.0) -> Found:
         assert time.monotonic() < deadline, "the condition did not come true in time"
         time.sleep(0.02)
     return found
+
+
+def waiting_for_a_lock() -> bool:
+    """Whether some session with the database waits for another."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
 
 
 def fresh(intent: OrderIntent) -> OrderIntent:
