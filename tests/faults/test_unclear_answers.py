@@ -223,7 +223,9 @@ def test_pair_that_the_exchange_leaves_out_is_no_crash_and_not_flat(world: World
     assert_one_sale(world, intent)
 
 
-def test_lookup_that_fails_is_tried_again_less_often_and_alarms(world: World) -> None:
+def test_lookup_that_fails_is_tried_again_less_often_and_alarms(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     position = world.enter()
     world.control.fault("timeout_after_accept", count=1, **ORDER)
     intent = world.request_exit(position)
@@ -238,7 +240,9 @@ def test_lookup_that_fails_is_tried_again_less_often_and_alarms(world: World) ->
     assert pauses == sorted(pauses)
     assert pauses[0] < 1
     assert pauses[-1] > 5
-    assert fresh(intent).state == "unknown"
+    assert (fresh(intent).state, fresh(intent).refusals) == ("unknown", len(pauses))
+    alarms = [record.levelname for record in caplog.records if "stays unclear" in record.message]
+    assert alarms == ["WARNING"] * 5 + ["CRITICAL"] * 2
     world.control.clear_faults()
     OrderIntent.objects.filter(pk=intent.pk).update(next_attempt_at=world.desk.clock())
     world.settle(intent)
@@ -289,6 +293,23 @@ def test_order_that_overtakes_its_second_attempt_is_still_recorded(world: World)
     position.refresh_from_db()
     assert position.exit_price == Decimal(60_000)
     assert Fill.objects.filter(attempt__intent=intent).count() == len(world.orders("SELL")[0]["fills"])
+
+
+def test_order_that_was_refused_is_not_looked_for_when_nothing_is_left(world: World) -> None:
+    """Only what could not be found may have overtaken: a refusal is an answer."""
+    position = world.enter()
+    world.control.fault("error_code", code=-1013, count=1, **ORDER)
+    intent = world.request_exit(position)
+    execution.execute(intent.pk, world.desk)
+    world.control.trade("SELL", "all", symbol=SYMBOL)
+    names: list[str] = []
+
+    def find_order(symbol: str, name: str) -> OrderReport | None:
+        names.append(name)
+        return world.exchange.find_order(symbol, name)
+
+    done = world.settle(intent, interpose(world, find_order=find_order))
+    assert (done.state, done.executed_quantity, names) == ("done", 0, [])
 
 
 def test_event_log_tells_of_the_unknown_outcome_and_its_resolution(world: World) -> None:

@@ -1,6 +1,7 @@
 """Entering: only into an empty slot, once per signal, never a second order for one that may be executed."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -112,6 +113,7 @@ def test_entry_that_cannot_be_found_past_the_fence_is_cancelled_and_not_sent_aga
     assert enter(world, position)
     intent = settled_entry(world, position)
     assert (intent.state, intent.attempts_made) == ("refused", 1)
+    assert OrderAttempt.objects.get().error_code == 0, "the exchange has refused nothing"
     assert (position.state, position.note) == ("cancelled", "not found: it was never accepted")
     assert world.orders() == []
 
@@ -123,7 +125,10 @@ def test_entry_is_not_given_up_before_the_fence(world: World) -> None:
     enter(world, position)
     intent = OrderIntent.objects.get()
     for seconds in (10, 20, 30):
-        assert execution.execute(intent.pk, world.later(seconds)) is not None
+        desk = world.later(seconds)
+        due = execution.execute(intent.pk, desk)
+        assert due is not None
+        assert due - desk.clock() < timedelta(seconds=1), "it is looked up again soon"
     position.refresh_from_db()
     assert (fresh(intent).state, position.state) == ("unknown", "entering")
 

@@ -1,13 +1,15 @@
 """An order that its name does not lead to although it was executed, and one by hand that looks like it."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from tests.trading.world import SYMBOL, World, fresh, interpose, until
-from trading import execution
-from trading.domain.types import OrderReport
+from tests.domain.factories import own_trade
+from tests.trading.world import PRICE, SYMBOL, World, fresh, interpose, until
+from trading import evidence, execution
+from trading.domain.types import OrderReport, OrderSide, OwnTrade
 from trading.execution import Desk
 from trading.models import OrderAttempt
 
@@ -51,6 +53,31 @@ def test_sale_of_the_same_by_hand_is_not_taken_for_an_order_that_was_lost(world:
     assert fresh(intent).executed_quantity == 0
     position.refresh_from_db()
     assert position.exit_reason == "test: found flat"
+
+
+def test_only_orders_that_may_be_the_lost_one_are_asked_about(world: World) -> None:
+    """On its side, and traded since it was signed; the exchange's clock may be a second behind."""
+    intent = world.request_exit(world.enter())
+    attempt = execution.take(intent.pk, world.desk)
+    assert attempt is not None
+    asked: list[str] = []
+
+    def trade(order_id: str, side: OrderSide, after_ms: int) -> OwnTrade:
+        made = own_trade(1, side, "0.01", PRICE, order_id=order_id)
+        return replace(made, time_ms=attempt.timestamp_ms + after_ms)
+
+    def somebody_elses(_symbol: str, order_id: str) -> OrderReport:
+        asked.append(order_id)
+        amount = Decimal("0.01")
+        return OrderReport(
+            SYMBOL, order_id, "by-hand", OrderSide.SELL, "FILLED", "MARKET", amount, amount, amount, 0
+        )
+
+    sell, buy = OrderSide.SELL, OrderSide.BUY
+    trades = [trade("too-early", sell, -1001), trade("first", sell, -1000), trade("bought", buy, 0)]
+    desk = unnamed(world, trades=lambda _symbol: trades, find_order_by_id=somebody_elses)
+    assert evidence.find(attempt, desk.exchange) is None
+    assert asked == ["first"]
 
 
 def test_trade_whose_order_cannot_be_looked_up_yet_leaves_the_outcome_open(world: World) -> None:

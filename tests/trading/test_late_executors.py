@@ -1,12 +1,13 @@
 """Recording happens once, however many executors bring the same news, and however late they come."""
 
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from tests import factories
-from tests.trading.world import SYMBOL, World, fresh
+from tests.trading.world import SYMBOL, World, fresh, until, waiting_for_a_lock
 from trading import execution, recording
 from trading.domain.exits import ExitPlan, Verdict
 from trading.domain.types import MarketOrder, OrderReport, OrderSide
@@ -65,6 +66,28 @@ def test_executor_whose_lease_ran_out_changes_nothing_that_another_recorded(worl
     recording.nothing_sent(attempt, FLAT, base_asset="BTC", at=world.desk.clock())
     assert (events(intent), OrderIntent.objects.values().get(pk=intent.pk)) == before
     assert OrderAttempt.objects.get(pk=attempt.pk).status == "executed"
+
+
+def test_executor_that_waits_for_the_record_of_another_sees_it_first(world: World) -> None:
+    _, intent, attempt = taken(world)
+    report = sent(world, attempt, Decimal("0.00757"))
+
+    def refuse() -> None:
+        try:
+            recording.not_executed(attempt, Refused("late"), at=world.desk.clock())
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=1) as other:
+        with transaction.atomic():
+            same = OrderAttempt.objects.select_related("intent__slot__account").get(pk=attempt.pk)
+            recording.executed(same, report, left=FLAT, base_asset="BTC", at=world.desk.clock())
+            done = other.submit(refuse)
+            until(waiting_for_a_lock)
+        done.result(20)
+    attempt.refresh_from_db()
+    assert (attempt.status, attempt.error) == ("executed", "")
+    assert fresh(intent).state == "done"
 
 
 def test_fill_of_an_earlier_attempt_counts_while_a_later_one_is_on_its_way(world: World) -> None:
