@@ -8,8 +8,10 @@ from pytest_django import Settings
 
 from robson.local.simulator import SimulatorProcess
 from safetynet import services
+from safetynet.models import GuardedPosition
 from safetynet.services import PollReport
 from tests import factories
+from tests.safetynet.support import Poll, live_guard
 from trading import gateway
 from trading.exchange.calls import CallReport
 from trading.exchange.rest import BinanceMargin
@@ -63,3 +65,13 @@ def calls(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(caller, "_settings", replace(caller._settings, after_call=note))
     return made
+
+
+@pytest.fixture
+def touched(poll: Poll, market: SimulatorProcess) -> GuardedPosition:
+    """A long of 0.01 BTC, bought by hand at 60,000, whose stop has been touched at 58,000."""
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    poll()
+    market.control.price("BTCUSDT", "58000")
+    poll()
+    return live_guard()

@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 
 from robson.celery import app
 from robson.local.simulator import SimulatorProcess
-from safetynet import exclusions, exits, guarding, services
+from safetynet import exclusions, guarding, services
 from safetynet.models import GuardedPosition
 from tests import factories
 from tests.safetynet.support import (
@@ -28,23 +28,13 @@ from tests.safetynet.support import (
 from trading import execution, gateway
 from trading.domain.lifecycle import GuardState, IntentState, PositionState
 from trading.domain.types import Side
-from trading.execution import Desk, Part
+from trading.execution import Desk
 from trading.models import Account, OrderIntent
 from trading.models.intent import Owner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NOWHERE = "redis://127.0.0.1:1/0"
-
-
-@pytest.fixture
-def touched(poll: Poll, market: SimulatorProcess) -> GuardedPosition:
-    """A long of 0.01 BTC, bought by hand at 60,000, whose stop has been touched at 58,000."""
-    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
-    poll()
-    market.control.price("BTCUSDT", "58000")
-    poll()
-    return live_guard()
 
 
 @pytest.fixture
@@ -257,16 +247,6 @@ def test_redis_naming_a_slot_that_core_does_not_own_does_not_block_the_exit(
     assert exclusions.contains(touched.slot.key) is False
 
 
-def test_an_exclusion_set_that_is_right_is_left_as_it_is(
-    touched: GuardedPosition, desk: Desk, redis_client: redis.Redis
-) -> None:
-    redis_client.sadd("core_exclusion_set:main", "what a rebuild would forget")
-
-    services.exit_guard(touched.pk, desk)
-
-    assert redis_client.scard("core_exclusion_set:main") == 1
-
-
 def test_redis_missing_a_slot_that_core_owns_does_not_allow_the_exit(
     touched: GuardedPosition, desk: Desk, market: SimulatorProcess, redis_client: redis.Redis
 ) -> None:
@@ -355,23 +335,6 @@ def test_a_lost_answer_is_looked_up_and_sold_once(
 def _execute(desk: Desk) -> bool:
     execution.execute(OrderIntent.objects.get().pk, desk)
     return OrderIntent.objects.get().state == IntentState.DONE
-
-
-@pytest.mark.parametrize(("last_trade_id", "known"), [(0, False), (7, True)])
-def test_what_is_left_of_a_guard_is_told_from_the_trades_that_it_was_read_from(
-    account: Account, last_trade_id: int, known: bool
-) -> None:
-    guard = factories.guard(last_trade_id=last_trade_id)
-    intent = factories.intent(guard.slot, owner=Owner.SAFETY_NET, guard_id=guard.pk)
-
-    assert exits.part(intent, "BTC") == (Part(guard.quantity, 7, frozenset()) if known else None)
-
-
-def test_the_part_of_a_guard_that_is_not_there_is_not_told(account: Account) -> None:
-    guard = factories.guard(last_trade_id=7)
-    intent = factories.intent(guard.slot, owner=Owner.SAFETY_NET)
-
-    assert exits.part(intent, "BTC") is None
 
 
 def test_coins_beside_a_long_are_not_sold_for_what_the_owner_has_sold(

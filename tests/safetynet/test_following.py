@@ -8,6 +8,7 @@ from robson.local.simulator import SimulatorProcess
 from safetynet import inspecting
 from tests import factories
 from tests.safetynet.support import Poll, approximately, deposit, kinds, live_guard, owe_without_a_trade
+from trading import journal
 from trading.domain.episodes import Episode
 from trading.domain.types import Side
 
@@ -58,6 +59,43 @@ def test_a_provisional_entry_gives_way_to_the_one_that_the_trades_tell(
     assert (provisional.first_trade_id, guard.first_trade_id) == (None, guard.last_trade_id)
 
 
+def test_an_entry_that_is_known_outlasts_a_change_that_no_trade_explains(
+    poll: Poll, market: SimulatorProcess
+) -> None:
+    market.control.trade("SELL", "0.5", symbol="ETHUSDT")
+    poll()
+    before = live_guard()
+    market.control.price("ETHUSDT", "3050")
+    owe_without_a_trade(market, "ETHUSDT", "ETH", "0.6")
+
+    assert poll().failures == []
+
+    after = live_guard()
+    assert after.quantity > Decimal("1.1"), "with the first interest"
+    assert (after.entry_price, after.stop_price) == (before.entry_price, before.stop_price)
+    assert (after.first_trade_id, after.entry_is_provisional) == (before.first_trade_id, False)
+
+
+def test_a_change_whose_event_cannot_be_written_is_not_followed(
+    poll: Poll, market: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    poll()
+    before = live_guard()
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("disk full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(journal, "append", full)
+        (failure,) = poll().failures
+
+    assert "disk full" in failure
+    assert live_guard().quantity == before.quantity
+    assert poll().recomputed == 1, "it is looked at again"
+
+
 def test_a_position_older_than_a_day_is_followed_from_its_first_trade(
     poll: Poll, market: SimulatorProcess, calls: list[str]
 ) -> None:
@@ -71,6 +109,24 @@ def test_a_position_older_than_a_day_is_followed_from_its_first_trade(
 
     assert poll().recomputed == 1
     assert calls.count("trades") == 1
+
+
+def test_what_was_sold_before_is_no_part_of_the_price_that_the_rest_was_closed_at(
+    poll: Poll, market: SimulatorProcess
+) -> None:
+    market.control.trade("BUY", "0.02", symbol="BTCUSDT")
+    poll()
+    guard = live_guard()
+    market.control.trade("SELL", "0.01", symbol="BTCUSDT")
+    poll()
+    market.control.price("BTCUSDT", "64000")
+    market.control.trade("SELL", "all", symbol="BTCUSDT")
+
+    assert poll().closed == 1
+
+    guard.refresh_from_db()
+    assert guard.exit_price is not None
+    assert approximately(guard.exit_price, "64000")
 
 
 def test_what_is_traded_after_reopening_is_no_part_of_the_price_it_was_closed_at(

@@ -64,6 +64,7 @@ def test_buying_more_by_hand_recomputes_the_stop_and_says_so(poll: Poll, market:
 
     after = live_guard()
     assert (after.pk, report.recomputed) == (before.pk, 1)
+    assert (after.first_trade_id, after.last_trade_id > before.last_trade_id) == (before.first_trade_id, True)
     assert approximately(after.entry_price, "61000")
     assert after.stop_price == after.entry_price * Decimal("0.98")
     event = Event.objects.get(kind="guard.recomputed")
@@ -244,7 +245,9 @@ def test_a_position_older_than_a_day_has_its_real_entry(poll: Poll, market: Simu
 
     poll()
 
-    assert approximately(live_guard().entry_price, "61000")
+    guard = live_guard()
+    assert approximately(guard.entry_price, "61000")
+    assert guard.last_seen_at - guard.opened_at > timedelta(days=2)
 
 
 def test_a_touch_outlasts_a_change_that_leaves_the_stop_where_it_was(

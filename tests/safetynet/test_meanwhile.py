@@ -2,19 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from robson.local.simulator import SimulatorProcess
 from safetynet import services
 from safetynet.models import GuardedPosition
 from tests import factories
 from tests.safetynet.support import live_guard
+from trading import queries
 from trading.domain.lifecycle import PositionState
-from trading.domain.types import MarginPair, OwnTrade
+from trading.domain.types import MarginPair, OwnTrade, SlotKey
 from trading.execution import Desk
 from trading.models import Account, Position
+from trading.queries import CoreHolding
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,6 +80,28 @@ def test_an_exit_settled_while_the_poll_was_asking_was_cores(
 
     assert (report.skipped, report.opened) == (1, 0)
     assert not GuardedPosition.objects.exists()
+
+
+@pytest.mark.parametrize("unreadable", [0, 1])
+def test_what_core_owns_is_unknown_unless_it_could_be_read_both_times(
+    account: Account,
+    desk: Desk,
+    market: SimulatorProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    unreadable: int,
+) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    holdings, asked = queries.core_holdings, count()
+
+    def sometimes(of: Account) -> Mapping[SlotKey, CoreHolding]:
+        if next(asked) == unreadable:
+            raise OperationalError("the database is away")
+        return holdings(of)
+
+    monkeypatch.setattr(queries, "core_holdings", sometimes)
+    report = services.poll(account, desk)
+
+    assert (report.found, report.opened) == (1, 0)
 
 
 def test_core_opening_while_the_trades_are_read_is_seen_under_the_slots_lock(

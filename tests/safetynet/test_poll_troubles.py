@@ -13,8 +13,10 @@ from robson.local.simulator import SimulatorProcess
 from safetynet import exits, lease, services
 from safetynet import poll as polling
 from safetynet.models import GuardedPosition
+from tests import factories
 from tests.safetynet.support import Poll, live_guard, our_orders
 from trading.domain.lifecycle import GuardState
+from trading.exchange.errors import Refused
 from trading.exchange.rest import BinanceMargin
 from trading.execution import Desk
 from trading.models import Account
@@ -54,6 +56,30 @@ def test_exits_that_are_due_come_before_the_positions_that_are_well(
 
 def _first(messages: list[str], symbol: str) -> int:
     return next(number for number, message in enumerate(messages) if f"Monitoring {symbol}" in message)
+
+
+def test_guards_of_another_account_are_left_alone(poll: Poll, market: SimulatorProcess) -> None:
+    factories.guard(of=factories.account("another"), last_seen_at=factories.NOON)
+
+    report = poll()
+
+    assert (report.monitored, report.closed, report.failures) == (0, 0, [])
+    assert live_guard().state == GuardState.GUARDING
+
+
+def test_rules_that_cannot_be_asked_for_at_once_are_asked_for_one_by_one(
+    poll: Poll, market: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise Refused("too many symbols")
+
+    monkeypatch.setattr(BinanceMargin, "learn_rules", refuse)
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    market.control.trade("SELL", "0.5", symbol="ETHUSDT")
+
+    report = poll()
+
+    assert (report.opened, report.failures) == (2, [])
 
 
 def test_a_poll_that_loses_its_turn_while_it_works_stops_there(
@@ -153,6 +179,18 @@ def test_a_companion_runs_once_with_each_poll_whatever_becomes_of_it(
     assert poll().failures != []
 
     assert companions == ["main", "main"]
+
+
+def test_a_companion_runs_although_the_database_gives_no_turn(
+    poll: Poll, companions: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(lease, "begin", away)
+
+    assert poll().failures == ["OperationalError: the database is away"]
+    assert companions == ["main"]
 
 
 def test_polls_and_exit_requests_are_counted(poll: Poll, market: SimulatorProcess, desk: Desk) -> None:

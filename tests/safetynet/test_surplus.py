@@ -23,22 +23,27 @@ pytestmark = pytest.mark.django_db(transaction=True)
 CORE_QUANTITY = Decimal("0.01998")
 
 
+def recorded(position: Position, purpose: Purpose, order: dict[str, Any]) -> None:
+    """An order on the exchange is one of Core's, for this position."""
+    intent = factories.intent(
+        position.slot, purpose=purpose, owner=Owner.CORE, state=IntentState.DONE, position=position
+    )
+    OrderAttempt.objects.create(
+        intent=intent,
+        number=1,
+        client_order_id=f"core-{intent.pk}",
+        status=AttemptStatus.EXECUTED,
+        timestamp_ms=0,
+        order_id=str(order["order_id"]),
+    )
+
+
 @pytest.fixture
 def core(market: SimulatorProcess) -> Position:
     """Core's long of 0.02 BTC (less commission) at 60,000, with its order; its own stop is far away."""
     order = market.control.trade("BUY", "0.02", symbol="BTCUSDT")
     position = factories.core_position("BTCUSDT", Side.LONG, quantity=CORE_QUANTITY, distance="5000")
-    entry = factories.intent(
-        position.slot, purpose=Purpose.ENTRY, owner=Owner.CORE, state=IntentState.DONE, position=position
-    )
-    OrderAttempt.objects.create(
-        intent=entry,
-        number=1,
-        client_order_id="core-1",
-        status=AttemptStatus.EXECUTED,
-        timestamp_ms=0,
-        order_id=str(order["order_id"]),
-    )
+    recorded(position, Purpose.ENTRY, order)
     return position
 
 
@@ -111,18 +116,26 @@ def test_a_surplus_sold_by_hand_between_two_attempts_leaves_cores_part_alone(
     assert desk.exchange.margin_pairs(["BTCUSDT"])["BTCUSDT"].base.net == CORE_QUANTITY
 
 
+def test_beside_a_short_of_cores_only_what_the_owner_sold_more_is_guarded(
+    poll: Poll, market: SimulatorProcess
+) -> None:
+    order = market.control.trade("SELL", "0.5", symbol="ETHUSDT")
+    core = factories.core_position("ETHUSDT", Side.SHORT, quantity="0.5", entry="3000", distance="500")
+    recorded(core, Purpose.ENTRY, order)
+    market.control.price("ETHUSDT", "3100")
+    market.control.trade("SELL", "0.3", symbol="ETHUSDT")
+
+    poll()
+
+    guard = live_guard()
+    assert (guard.slot.position_side, guard.beside_position_id) == (Side.SHORT, core.pk)
+    assert (guard.quantity, approximately(guard.entry_price, "3100")) == (Decimal("0.3"), True)
+
+
 def core_exits(core: Position, market: SimulatorProcess) -> None:
     """By an order of its own, which is recorded."""
     sold = market.control.trade("SELL", CORE_QUANTITY, symbol="BTCUSDT")
-    exit_intent = factories.intent(core.slot, owner=Owner.CORE, state=IntentState.DONE, position=core)
-    OrderAttempt.objects.create(
-        intent=exit_intent,
-        number=1,
-        client_order_id="core-2",
-        status=AttemptStatus.EXECUTED,
-        timestamp_ms=0,
-        order_id=str(sold["order_id"]),
-    )
+    recorded(core, Purpose.EXIT, sold)
     Position.objects.filter(pk=core.pk).update(state=PositionState.CLOSED)
 
 

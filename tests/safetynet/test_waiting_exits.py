@@ -12,7 +12,7 @@ from robson.local.simulator import SimulatorProcess
 from safetynet import guarding, services
 from safetynet.models import GuardedPosition
 from tests import factories
-from tests.safetynet.support import Poll, eventually, live_guard, our_orders
+from tests.safetynet.support import eventually, our_orders
 from tests.trading.world import waiting_for_a_lock
 from trading import execution, gateway
 from trading.domain.lifecycle import GuardState, PositionState
@@ -21,16 +21,6 @@ from trading.models import Account, OrderIntent
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TOUCH = Decimal(58_000)
-
-
-@pytest.fixture
-def touched(poll: Poll, market: SimulatorProcess) -> GuardedPosition:
-    """A long of 0.01 BTC, bought by hand at 60,000, whose stop has been touched at 58,000."""
-    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
-    poll()
-    market.control.price("BTCUSDT", TOUCH)
-    poll()
-    return live_guard()
 
 
 def exit_elsewhere(guard: GuardedPosition) -> None:
