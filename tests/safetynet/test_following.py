@@ -10,6 +10,7 @@ from tests import factories
 from tests.safetynet.support import Poll, approximately, deposit, kinds, live_guard, owe_without_a_trade
 from trading import journal
 from trading.domain.episodes import Episode
+from trading.domain.lifecycle import GuardState
 from trading.domain.types import Side
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -109,6 +110,21 @@ def test_a_position_older_than_a_day_is_followed_from_its_first_trade(
 
     assert poll().recomputed == 1
     assert calls.count("trades") == 1
+
+
+def test_a_position_that_was_sold_but_for_dust_is_closed(poll: Poll, market: SimulatorProcess) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    poll()
+    guard = live_guard()
+    market.control.price("BTCUSDT", "64000")
+    market.control.trade("SELL", "0.00995", symbol="BTCUSDT")
+
+    assert poll().closed == 1
+
+    guard.refresh_from_db()
+    assert (guard.state, guard.end_reason) == (GuardState.CLOSED, "closed by hand")
+    assert guard.exit_price is not None
+    assert approximately(guard.exit_price, "64000")
 
 
 def test_what_was_sold_before_is_no_part_of_the_price_that_the_rest_was_closed_at(

@@ -67,7 +67,8 @@ def test_refused_entry_is_cancelled_with_the_reason_and_never_sent_again(world: 
     world.control.clear_faults()
     intent = OrderIntent.objects.get()
     assert intent.state == "refused"
-    assert OrderAttempt.objects.get().quantity == intent.quantity
+    attempt = OrderAttempt.objects.get()
+    assert (attempt.quantity, attempt.answered_at) == (intent.quantity, intent.settled_at)
     assert execution.execute(intent.pk, world.later(3600)) is None
     assert world.orders() == []
     kinds = list(Event.objects.filter(position=position).values_list("kind", flat=True))
@@ -157,6 +158,13 @@ def test_entry_that_never_left_is_tried_three_times_and_then_cancelled(world: Wo
     assert OrderAttempt.objects.count() == 3
 
 
+def test_entry_that_the_exchange_refused_for_our_clock_is_sent_again(world: World) -> None:
+    position = world.armed()
+    world.control.fault("error_code", code=-1021, msg="outside of the recvWindow", count=1, **ORDER)
+    assert enter(world, position)
+    assert (position.state, OrderAttempt.objects.count()) == ("active", 2)
+
+
 def held_up(world: World) -> tuple[Position, OrderIntent]:
     """An entry whose request never left, and whose process is gone."""
     position = world.armed()
@@ -235,6 +243,11 @@ def test_paused_account_enters_nothing(world: World) -> None:
     assert position.state == "cancelled"
     assert "paused" in position.note
     assert world.orders() == []
+
+
+def test_account_enters_although_another_one_is_paused(world: World) -> None:
+    factories.account("another", entries_paused=True)
+    assert world.enter().state == "active"
 
 
 def test_nothing_is_entered_while_an_exit_is_under_way_in_the_slot(world: World) -> None:

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from tests import factories
 from tests.domain.factories import margin_pair
-from tests.trading.world import World, interpose, signal_for
+from tests.trading.world import PRICE, SYMBOL, World, interpose, signal_for
 from trading import entry, planning
 from trading.domain.exits import ExitPlan, Verdict
-from trading.domain.types import MarginPair, Side
+from trading.domain.types import MarginPair, OrderReport, OrderSide, Side
 from trading.models import Fill, OrderAttempt, OrderIntent
 from trading.models.intent import Owner
 
@@ -107,6 +107,20 @@ def test_an_entry_that_is_filled_leaves_nothing_to_plan_and_asks_nothing_more(wo
     desk = interpose(world, margin_pairs=balances, send_market_order=send)
     assert entry.enter(position=position, signal=signal_for(position), desk=desk)
     assert calls[-1] == "order"
+
+
+@pytest.mark.parametrize(("unsold", "verdict"), [("0.00001", Verdict.DUST), ("0.0000099", Verdict.FLAT)])
+def test_what_is_left_of_a_long_is_nothing_only_below_a_lot(
+    world: World, unsold: str, verdict: Verdict
+) -> None:
+    position = world.enter()
+    intent = world.request_exit(position)
+    sold = position.quantity - Decimal(unsold)
+    report = OrderReport(
+        SYMBOL, "1", "ours", OrderSide.SELL, "FILLED", "MARKET", sold, sold, sold * PRICE, time_ms=0
+    )
+    left = planning.left_after(intent, world.exchange, report)
+    assert (left.verdict, left.left) == (verdict, Decimal(unsold))
 
 
 def test_a_price_is_asked_for_once_the_exchange_has_refused_the_known_one(world: World) -> None:

@@ -46,6 +46,14 @@ def test_progress_is_saved_and_announced_when_asked(world: World) -> None:
     )
 
 
+def test_progress_of_one_position_leaves_the_others_where_they_were(world: World) -> None:
+    other = factories.core_position("ETHUSDT", extreme_time_ms=100)
+    before = saved(other)
+    position = factories.core_position(extreme_time_ms=100)
+    services.save_progress(batch=[progress(position, 61_000, 200)], at=factories.NOON)
+    assert saved(other) == before
+
+
 def test_stop_and_its_announcement_are_saved_together_or_not_at_all(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,6 +133,7 @@ def test_exit_makes_its_end_known_to_the_last_column(world: World) -> None:
     assert position.closed_at is not None
     assert intent.settled_at == position.closed_at
     assert intent.lease_until is None
+    assert intent.attempts.get().answered_at == intent.settled_at
     event = Event.objects.get(position=position, kind="position.closed")
     assert event.data == {
         "price": to_wire(position.exit_price),
