@@ -191,7 +191,7 @@ def test_the_poll_is_scheduled_every_20_seconds() -> None:
     assert (task.interval.every, task.interval.period) == (20, "seconds")
 
     migration.unschedule(apps, None)
-    assert not PeriodicTask.objects.exists()
+    assert not PeriodicTask.objects.filter(name="Safety Net: poll").exists()
 
 
 @pytest.mark.parametrize(
