@@ -54,17 +54,18 @@ class GuardedPositionAdmin(SlotColumns):
     """Registered by the project, which knows who protects what."""
 
     list_display: Names = (
-        "id", "state_badge", "symbol", "side", "account", "size", "entry", "entry_is_provisional", "stop",
+        "id", "state_badge", "symbol", "side", "account", "size", "entry", "provisional", "stop",
         "seen", "opened", "end_reason",
     )  # fmt: skip
     list_display_links = ("id", "symbol")
     list_filter = ("state", "entry_is_provisional", "slot__account", "opened_at")
     fields: ClassVar[Names] = (
-        "state_badge", "symbol", "side", "account", "size", "entry", "entry_is_provisional", "stop", "price",
+        "state_badge", "symbol", "side", "account", "size", "entry", "provisional", "stop", "price",
         "seen", "opened", "closed", "exit_at", "end_reason", "told",
     )  # fmt: skip
     readonly_fields: ClassVar[Names] = (
-        "state_badge", "symbol", "side", "account", "size", "entry", "stop", "price", "exit_at", "told",
+        "state_badge", "symbol", "side", "account", "size", "entry", "provisional", "stop", "price", "exit_at",
+        "told",
         "seen", "opened", "closed",
     )  # fmt: skip
     state_badge = state()
@@ -76,6 +77,11 @@ class GuardedPositionAdmin(SlotColumns):
     opened = moment("opened_at", "opened (UTC)")
     closed = moment("closed_at", "closed (UTC)")
     exit_at = amount("exit_price")
+
+    @admin.display(description="entry is provisional", ordering="entry_is_provisional", empty_value="")
+    def provisional(self, guard: GuardedPosition) -> str:
+        """The trades did not tell the entry price: protected from the price found."""
+        return "yes" if guard.entry_is_provisional else ""
 
     @admin.display(description="events")
     def told(self, guard: GuardedPosition) -> SafeString:

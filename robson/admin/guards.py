@@ -16,11 +16,11 @@ class Guards(Watched, GuardedPositionAdmin):
     kind = "guard"
     list_display = (
         "id", "state_badge", "symbol", "side", "protector", "exemption", "size", "entry", "stop", "last",
-        "age", "room", "unrealised", "account", "opened", "end_reason", "entry_is_provisional",
+        "age", "room", "unrealised", "account", "opened", "end_reason", "provisional",
     )  # fmt: skip
     change_form_template = "admin/safetynet/guardedposition/detail.html"
     fields = (
-        "state_badge", "symbol", "side", "account", "size", "entry", "entry_is_provisional", "stop",
+        "state_badge", "symbol", "side", "account", "size", "entry", "provisional", "stop",
         "last", "age", "room", "unrealised", "protector", "exemption",
         "price", "seen", "opened", "closed", "exit_at", "end_reason", "told",
     )  # fmt: skip

@@ -9,11 +9,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django_celery_beat.models import PeriodicTask
 from django_celery_results.models import TaskResult
-from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 from robson import schedule
 from trading.admin.asking import Answers, Asking, Verb
 from trading.admin.columns import label, moment
+from trading.admin.filters import TimeFilter
 from trading.admin.forms import ReasonForm
 from trading.admin.readonly import ReadOnlyAdmin
 
@@ -115,7 +115,7 @@ class Results(ReadOnlyAdmin):
 
     list_display = ("task_name", "status", "started", "done", "worker", "result")
     list_display_links = ("task_name",)
-    list_filter = ("status", ("date_done", RangeDateTimeFilter))
+    list_filter = ("status", ("date_done", TimeFilter))
     list_filter_submit = True
     search_fields = ("=task_name", "=task_id")
     search_help_text = "A task's name or id, in full"

@@ -21,8 +21,6 @@ from trading.models import Event, Fill, OrderAttempt, Position
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
-PICTURES = ("trading/position/", "safetynet/guardedposition/", "trading/event/?about=position")
-
 
 def one_of_everything() -> list[str]:
     """Rows for every page, and the pages below /admin/."""
@@ -76,11 +74,27 @@ def test_every_page_can_be_read_and_reached_by_everybody(page: Page) -> None:
         page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
         assert not overflows(page), path
         page.set_viewport_size({"width": DESKTOP["width"], "height": DESKTOP["height"]})
-        if path in PICTURES:
-            shoot(page, f"admin-{path.split('/')[1]}")
+        if path == "trading/position/":
+            shoot(page, "admin-positions")
+    open_filters_and_actions(page)
     page.context.clear_cookies()
     page.goto("/admin/")
     expect(page.get_by_label("Password")).to_be_visible()
+    assert_accessible(page)
+
+
+def open_filters_and_actions(page: Page) -> None:
+    """What is hidden until it is wanted."""
+    page.goto("/admin/trading/event/")
+    page.get_by_role("button", name="Filters").press("Enter")
+    panel = page.get_by_role("dialog", name="Filters")
+    expect(panel.get_by_role("heading", name="Filters")).to_be_focused()
+    assert_accessible(page)
+    panel.get_by_role("button", name="Close the filters").press("Enter")
+    expect(panel).to_be_hidden()
+    page.goto("/admin/trading/account/")
+    page.get_by_label("Select record").first.check()
+    expect(page.get_by_label("Select action to run")).to_be_visible()
     assert_accessible(page)
 
 

@@ -10,6 +10,7 @@ from django.urls import reverse
 from pytest_django.fixtures import Settings
 from unfold.admin import ModelAdmin
 
+from robson.management.commands import runlocal
 from tests import factories
 from trading.exchange.endpoints import VARIABLES
 
@@ -48,6 +49,16 @@ def test_the_menu_leads_to_flower_only_where_it_runs(admin_client: Client, setti
     assert "Flower" not in front(admin_client)
     settings.FLOWER_URL = "http://127.0.0.1:5577/"
     assert 'href="http://127.0.0.1:5577/"' in front(admin_client)
+
+
+@pytest.mark.parametrize(("port", "address"), [(5577, "http://127.0.0.1:5577/"), (None, "")])
+def test_make_run_tells_the_menu_where_flower_is(
+    monkeypatch: pytest.MonkeyPatch, port: int | None, address: str
+) -> None:
+    monkeypatch.setenv("BINANCE_API_URL", "http://127.0.0.1:9")
+    told = runlocal._environment(runlocal.Addresses(web=8000, flower=port, simulator=None))
+    assert told["ROBSON_FLOWER_URL"] == address
+    assert ":" in told["FLOWER_BASIC_AUTH"]
 
 
 def test_the_menu_shows_nobody_what_he_may_not_see(client: Client, settings: Settings) -> None:

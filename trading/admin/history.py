@@ -7,9 +7,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 from trading.admin.columns import amount, link, moment, span, state
+from trading.admin.filters import TimeFilter
 from trading.admin.readonly import ReadOnlyAdmin, TabularInline
 from trading.domain.events import EventKind
 from trading.models import Event, Fill, OrderAttempt, OrderIntent
@@ -54,7 +54,7 @@ class EventAdmin(ReadOnlyAdmin):
     sortable_by = ("time",)
     ordering = ("-id",)
     list_select_related = ("slot__account",)
-    list_filter = (AreaFilter, KindFilter, "slot__account", ("at", RangeDateTimeFilter))
+    list_filter = (AreaFilter, KindFilter, "slot__account", ("at", TimeFilter))
     list_filter_submit = True
     search_fields = ("=slot__symbol",)
     search_help_text = "A symbol, in full"
@@ -121,7 +121,7 @@ class OrderIntentAdmin(ReadOnlyAdmin):
         "attempts_made", "created", "settled", "last_error",
     )  # fmt: skip
     list_select_related = ("slot__account",)
-    list_filter = ("state", "purpose", "owner", "slot__account", ("created_at", RangeDateTimeFilter))
+    list_filter = ("state", "purpose", "owner", "slot__account", ("created_at", TimeFilter))
     list_filter_submit = True
     search_fields = ("=slot__symbol",)
     search_help_text = "A symbol, in full"
@@ -180,7 +180,7 @@ class FillAdmin(ReadOnlyAdmin):
         "trade_id",
     )
     list_select_related = ("slot__account",)
-    list_filter = ("slot__account", ("traded_at", RangeDateTimeFilter))
+    list_filter = ("slot__account", ("traded_at", TimeFilter))
     list_filter_submit = True
     search_fields = ("=slot__symbol",)
     search_help_text = "A symbol, in full"
