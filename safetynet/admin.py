@@ -64,8 +64,8 @@ class GuardedPositionAdmin(SlotColumns):
         "seen", "opened", "closed", "exit_at", "end_reason", "told",
     )  # fmt: skip
     readonly_fields: ClassVar[Names] = (
-        "state_badge", "symbol", "side", "account", "size", "entry", "provisional", "stop", "price", "exit_at",
-        "told",
+        "state_badge", "symbol", "side", "account", "size", "entry", "provisional", "stop", "price",
+        "exit_at", "told",
         "seen", "opened", "closed",
     )  # fmt: skip
     state_badge = state()
