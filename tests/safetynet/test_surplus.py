@@ -116,18 +116,35 @@ def test_a_surplus_sold_by_hand_between_two_attempts_leaves_cores_part_alone(
     assert desk.exchange.margin_pairs(["BTCUSDT"])["BTCUSDT"].base.net == CORE_QUANTITY
 
 
-def test_beside_a_short_of_cores_only_what_the_owner_sold_more_is_guarded(
-    poll: Poll, market: SimulatorProcess
-) -> None:
+@pytest.fixture
+def core_short(market: SimulatorProcess, poll: Poll) -> Position:
+    """Core's short of 0.5 ETH at 3,000, and 0.3 ETH that the owner sold by hand at 3,100 beside it."""
     order = market.control.trade("SELL", "0.5", symbol="ETHUSDT")
     core = factories.core_position("ETHUSDT", Side.SHORT, quantity="0.5", entry="3000", distance="500")
     recorded(core, Purpose.ENTRY, order)
     market.control.price("ETHUSDT", "3100")
     market.control.trade("SELL", "0.3", symbol="ETHUSDT")
-
     poll()
+    return core
 
-    guard = live_guard()
+
+def test_a_surplus_bought_back_by_hand_before_the_exit_leaves_cores_short_alone(
+    core_short: Position, poll: Poll, desk: Desk, market: SimulatorProcess
+) -> None:
+    """A debt is never anybody's collateral: nothing but Core's own record says that it is not the owner's."""
+    market.control.price("ETHUSDT", "3200")
+    (due,) = poll().exits_requested
+    market.control.trade("BUY", "0.3003", symbol="ETHUSDT")
+
+    services.exit_guard(due, desk)
+
+    assert our_orders(market) == []
+    assert GuardedPosition.objects.get().end_reason == "safety stop: found flat"
+    assert desk.exchange.margin_pairs(["ETHUSDT"])["ETHUSDT"].base.net <= Decimal("-0.4999")
+
+
+def test_beside_a_short_of_cores_only_what_the_owner_sold_more_is_guarded(core_short: Position) -> None:
+    core, guard = core_short, live_guard()
     assert (guard.slot.position_side, guard.beside_position_id) == (Side.SHORT, core.pk)
     assert (guard.quantity, approximately(guard.entry_price, "3100")) == (Decimal("0.3"), True)
 

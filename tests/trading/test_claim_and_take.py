@@ -35,6 +35,7 @@ def test_claim_commits_the_intent_with_its_event(world: World) -> None:
     position = factories.core_position(state=PositionState.EXITING)
     intent = fresh(claim(world, position, trigger_price=Decimal(58_800)))
     assert (intent.state, intent.order_side, intent.quantity) == ("pending", "SELL", Decimal("0.01"))
+    assert intent.triggered_at == intent.created_at, "nothing else set it off"
     event = Event.objects.get(intent=intent)
     assert (event.kind, event.position, event.data["trigger"]) == ("intent.claimed", position, "58800")
 

@@ -80,6 +80,14 @@ def test_debt_that_the_exchange_did_not_repay_by_itself_is_announced(
     assert "are still owed beside coins that are there" in caplog.text
 
 
+@pytest.mark.parametrize("side", list(Side))
+def test_exit_that_leaves_no_debt_says_nothing_of_one(
+    world: World, caplog: pytest.LogCaptureFixture, side: Side
+) -> None:
+    world.settle(world.request_exit(world.enter(side)))
+    assert [record.message for record in caplog.records if record.levelname == "CRITICAL"] == []
+
+
 def test_short_exit_pays_interest_that_has_grown_beyond_a_lot(world: World) -> None:
     position = world.enter(Side.SHORT)
     ten_days_ms = 10 * 86_400_000
