@@ -143,7 +143,9 @@ def test_a_broker_that_is_away_does_not_tell_its_password(settings: Settings, db
 
 
 @pytest.mark.filterwarnings("ignore:'imghdr':DeprecationWarning")
-def test_a_channel_that_fails_does_not_tell_its_address() -> None:
+def test_a_channel_that_fails_does_not_tell_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Where alarms have been told, its lines go nowhere at all.
+    monkeypatch.setattr(logging.getLogger("apprise"), "propagate", True)
     channel = apprise.Apprise()
     channel.add(f"json://owner:{PASSWORD}@127.0.0.1:{free_port(0)}/token-of-the-channel")
     with everything_logged() as written:

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,6 +12,9 @@ from tests.trading.world import SYMBOL, World, fresh, interpose
 from trading import execution
 from trading.domain.types import MarketOrder, OrderReport, Side
 from trading.models import Event, Fill, OrderIntent
+from trading.reactions import FIRST_DELAY_S
+
+FIRST_PAUSE = timedelta(seconds=FIRST_DELAY_S)
 
 
 def executed(world: World, side: str) -> Decimal:
@@ -155,10 +159,11 @@ def test_coins_locked_by_the_owners_order_are_waited_for(world: World) -> None:
     position = world.enter()
     lock(world, "0.00757")
     intent = world.request_exit(position)
+    asked = world.desk.clock()
     due = execution.execute(intent.pk, world.desk)
     waiting = fresh(intent)
     assert due is not None
-    assert due > world.desk.clock()
+    assert due >= asked + FIRST_PAUSE
     assert (waiting.state, waiting.refusals) == ("pending", 1)
     assert [order["client_order_id"] for order in world.orders("SELL")] == ["owner-stop"]
     unlock(world)
@@ -241,9 +246,10 @@ def test_empty_book_is_asked_again_with_growing_pauses(world: World) -> None:
     position = world.enter()
     world.sim("depth", symbol=SYMBOL, levels=0)
     intent = world.request_exit(position)
+    asked = world.desk.clock()
     due = execution.execute(intent.pk, world.desk)
     assert due is not None
-    assert due > world.desk.clock()
+    assert due >= asked + FIRST_PAUSE
     assert len(world.orders("SELL")) == 1
     assert fresh(intent).refusals == 1
     world.sim("depth", symbol=SYMBOL, levels=10)
