@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +27,8 @@ PROTECTORS = {
     PositionState.EXITING: "Core, exit under way",
     PositionState.ERROR: "not Core any more: look at it",
 }
+# Two looks of the reconciliation, and the time that a trade may take to show.
+UNTOLD_AFTER = timedelta(seconds=90)
 NOT_FOUND_YET = "it was filled and has no stop, and the Safety Net does not guard it yet"
 
 
@@ -156,8 +158,16 @@ def _ended(
 def _managed(position: Position, known: Guards) -> Holding:
     if position.state not in OWNED_STATES:
         return _core(position, known)
-    because = known.without_core(position.slot.account, position.slot.symbol)
+    because = _gone(position, known.at) or known.without_core(position.slot.account, position.slot.symbol)
     return _core(position, known, because, exposed=True)
+
+
+def _gone(position: Position, now: datetime) -> str:
+    """That reconciliation misses it at the exchange, for longer than a close by hand takes to be told."""
+    since = position.missing_since
+    if since is None or now - since < UNTOLD_AFTER:
+        return ""
+    return f"the exchange holds less than it since {since:%Y-%m-%d %H:%M} UTC, and no trade tells why"
 
 
 def _failed(core: QuerySet[Position], guarded: QuerySet[GuardedPosition], known: Guards) -> Iterable[Holding]:
@@ -193,13 +203,18 @@ def _core(position: Position, known: Guards, because: str = "", *, exposed: bool
         closed_at=position.closed_at,
         exit_price=position.exit_price,
         profit=position.realised_pnl,
-        note=position.exit_reason or position.note,
+        note=position.exit_reason or position.note or _missing(position),
     )
+
+
+def _missing(position: Position) -> str:
+    return "not found at the exchange: looking again" if position.missing_since else ""
 
 
 def _protector(position: Position, known: Guards, *, exposed: bool) -> str:
     if exposed and not known.consumer_works:
-        return "the poll, in place of the silent consumer"
+        age_s = known.poll_age_s.get(position.slot.account_id)
+        return f"the poll, {age_s or 0:.0f} s ago, in place of the silent consumer"
     return PROTECTORS.get(PositionState(position.state), "")
 
 

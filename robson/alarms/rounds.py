@@ -19,7 +19,7 @@ from robson.alarms.book import Book
 from robson.alarms.config import Config
 from robson.alarms.draft import Draft
 from robson.alarms.facts import alarm_of
-from robson.alarms.kinds import Kind
+from robson.alarms.kinds import Kind, Severity
 from robson.alarms.lines import Outcome
 from robson.alarms.looking import look
 from robson.alarms.models import Telling
@@ -29,6 +29,11 @@ from trading.models import Heartbeat
 
 log = logging.getLogger(__name__)
 
+LEVELS = {
+    Severity.INFO: logging.INFO,
+    Severity.WARNING: logging.WARNING,
+    Severity.CRITICAL: logging.CRITICAL,
+}
 ROUND_S = 1.0
 LOOK_S = 2.0
 HEALTH_S = 10.0
@@ -114,7 +119,7 @@ class Rounds:
         if tick - self._looked_at >= LOOK_S:
             states = alarms_in(look(now))
         for alarm in self._book.write(happened, states, now):
-            log.warning("alarm %s: %s: %s", alarm.pk, alarm, alarm.text)
+            log.log(LEVELS[Severity(alarm.severity)], "alarm %s: %s: %s", alarm.pk, alarm, alarm.text)
         if any(draft.kind is Kind.DIGEST for draft in happened):
             self._digested = now.date()
         if states is not None:

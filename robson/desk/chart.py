@@ -8,11 +8,13 @@ from typing import Any
 
 from django.db.models import Q
 
-from robson.desk import candles
+from robson.desk import candles, following
 from robson.desk.candles import Past
 from robson.story.sentences import say
 from safetynet.models import GuardedPosition
 from trading.domain.events import EventKind
+from trading.domain.trailing import TrailingStop, is_better
+from trading.domain.types import Side
 from trading.models import Account, Event, Position
 
 MOST_EVENTS = 500
@@ -55,7 +57,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`entry` and `exit` are None while there is none. `over`: nothing will change any more."""
+    """`entry` and `exit` are None while there is none. `over`: nothing will change any more.
+
+    `trailing` is a trailing stop as it began, None where the stop is fixed or waits.
+    """
 
     account: Account
     symbol: str
@@ -67,6 +72,7 @@ class Chart:
     stops: tuple[Point, ...]
     peaks: tuple[Point, ...]
     marks: tuple[Mark, ...]
+    trailing: TrailingStop | None = None
 
     def told(self, now: datetime) -> dict[str, Any]:
         """As the script draws it, with the prices around it. Times in seconds, prices as pixels need them."""
@@ -80,6 +86,7 @@ class Chart:
             over=self.over and last < now,
         )
         past = candles.past(self.account, span)
+        stops, peaks = self._followed(past)
         return {
             "live": not self.over,
             "interval": span.interval,
@@ -88,8 +95,8 @@ class Chart:
             "to": span.end_ms / 1000,
             "candles": _columns(past),
             "trouble": past.trouble,
-            "stops": _drawn(self.stops),
-            "peaks": _drawn(self.peaks),
+            "stops": _drawn(stops),
+            "peaks": _drawn(peaks),
             "entry": _drawn([self.entry] if self.entry else []),
             "exit": _drawn([self.exit] if self.exit else []),
             "marks": [
@@ -101,6 +108,19 @@ class Chart:
                 for mark in self.marks
             ],
         }
+
+    def _followed(self, past: Past) -> tuple[tuple[Point, ...], tuple[Point, ...]]:
+        """Stops and best prices with what lies between the events, as far as the candles tell it."""
+        if self.trailing is None or not self.stops or not self.peaks:
+            return self.stops, self.peaks
+        side, best = self.trailing.side, self.peaks[-1].price
+        moves = [
+            move for move in following.moves(self.trailing, past.candles, best) if move[0] < self.stops[-1].at
+        ]
+        return (
+            _tightening([*self.stops, *(Point(at, stop) for at, stop, _ in moves)], side),
+            _tightening([*self.peaks, *(Point(at, extreme) for at, _, extreme in moves)], side),
+        )
 
 
 def of_position(position: Position, now: datetime) -> Chart:
@@ -119,6 +139,7 @@ def of_position(position: Position, now: datetime) -> Chart:
         stops=_until(_stops(events), position.closed_at, now, position.stop_price),
         peaks=_until(_peaks(events, entry), position.closed_at, now, position.extreme_price),
         marks=tuple(_marks(events)),
+        trailing=following.as_entered(position),
     )
 
 
@@ -177,6 +198,16 @@ def _marks(events: Iterable[Event]) -> Iterator[Mark]:
     for number, event in enumerate(told, start=1):
         price = event.data.get("price") or event.data.get("entry")
         yield Mark(number, event.at, Decimal(price) if price else None, say(event.kind, event.data)[1])
+
+
+def _tightening(points: Iterable[Point], side: Side) -> tuple[Point, ...]:
+    """In their order, without those that would loosen what stood before; the last one always."""
+    ordered = sorted(points, key=lambda point: point.at)
+    kept = ordered[:1]
+    for point in ordered[1:-1]:
+        if is_better(side, point.price, kept[-1].price):
+            kept.append(point)
+    return (*kept, ordered[-1]) if len(ordered) > 1 else tuple(kept)
 
 
 def _drawn(points: Iterable[Point]) -> list[list[float]]:

@@ -13,6 +13,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
+from robson.admin import environment
 from robson.desk import chart
 from robson.desk.access import page
 from robson.desk.cards import CENT, rounded
@@ -141,5 +142,7 @@ def _story(request: HttpRequest, story: Story, back: str) -> HttpResponse:
 
 def _render(request: HttpRequest, template: str, /, **context: Any) -> HttpResponse:
     return render(
-        request, f"desk/{template}.html", {"flower_url": getattr(settings, "FLOWER_URL", ""), **context}
+        request,
+        f"desk/{template}.html",
+        {"flower_url": settings.FLOWER_URL, "exchange": environment.badge(request), **context},
     )

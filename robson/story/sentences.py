@@ -1,10 +1,15 @@
 """What each event says. A `|` begins a part that is left out when the event does not tell its values."""
 
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 from string import Formatter
 
 from robson.story.line import Act
 from trading.domain.events import EventKind
+from trading.domain.rounding import people
+
+_LONG = re.compile(r"-?\d+\.\d{9,}")
 
 K = EventKind
 SENTENCES: Mapping[EventKind, tuple[Act, str]] = {
@@ -127,4 +132,8 @@ def _fields(part: str) -> set[str]:
 
 
 def _text(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    text = str(value)
+    # An average of prices has as many digits as a division gives it.
+    return people(Decimal(text)) if _LONG.fullmatch(text) else text

@@ -54,7 +54,7 @@ def test_while_the_consumer_is_silent_the_poll_protects_in_its_place() -> None:
     factories.everything_works(at=NOW)
     factories.core_position()
     silence_consumer(for_s=11)
-    assert only().protected_by == "the poll, in place of the silent consumer"
+    assert only().protected_by == "the poll, 0 s ago, in place of the silent consumer"
     assert unprotected(NOW) == []
 
 
@@ -125,6 +125,16 @@ def test_a_guard_on_its_way_out_depends_on_the_poll_alone() -> None:
     assert only().protected
     delay_poll(by_s=61)
     assert not only().protected
+
+
+def test_what_the_exchange_does_not_hold_any_more_is_not_called_protected_for_long() -> None:
+    factories.everything_works(at=NOW)
+    position = factories.core_position(missing_since=NOW - seconds(80))
+    assert (only().protected, only().note) == (True, "not found at the exchange: looking again")
+    position.missing_since = NOW - seconds(91)
+    position.save()
+    (one,) = unprotected(NOW)
+    assert one.unprotected_because.startswith("the exchange holds less than it since 2026-03-02 11:58 UTC")
 
 
 def test_an_account_that_is_switched_off_is_watched_by_nobody() -> None:

@@ -42,3 +42,8 @@ def test_a_kind_of_a_later_version_is_told_as_it_is() -> None:
 )
 def test_processes_are_named_as_people_call_them(source: str, said: str) -> None:
     assert process_of(source) == said
+
+
+def test_an_average_is_told_with_as_many_digits_as_people_read() -> None:
+    told = say("position.entering", {"price": "60035", "fast": "59810.77222222222222", "slow": "59800.5"})[1]
+    assert "fast average 59810.77222222, slow 59800.5" in told

@@ -162,7 +162,7 @@ class Consumer:
 
     def load_again(self, watch: EntryWatch) -> None:
         """A candle was missed: warm the detector up anew."""
-        log.warning("%s: a candle is missing, loading the history again", watch.position)
+        log.info("%s: a candle is missing, loading the history again", watch.position)
         self._load(watch.position, self._load_entry)
 
     def _load(self, position: Position, load: Callable[[Position], Awaitable[None]]) -> None:

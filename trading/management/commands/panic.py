@@ -122,7 +122,11 @@ def _question(accounts: Sequence[Account]) -> str:
     active = positions.filter(state=PositionState.ACTIVE).count()
     armed = positions.filter(state=PositionState.ARMED).count()
     names = ", ".join(account.name for account in accounts)
-    return f"Close {active} open positions at market, disarm {armed} and pause entries on {names}?"
+    noun = "position" if active == 1 else "positions"
+    return (
+        f"Close {active} open {noun} of Core's at market, disarm {armed} and pause entries on {names}? "
+        "What you opened by hand stays."
+    )
 
 
 def _refreshed(intents: Sequence[OrderIntent]) -> list[OrderIntent]:
