@@ -18,6 +18,7 @@ from tests.drills.registry import EVERYTHING, drill
 from tests.drills.scene import PRICES, Scene
 from tests.drills.settings import POLL_INTERVAL_S as POLL_S
 from trading import gateway
+from trading.consumer.process import WARM_S
 from trading.exchange.errors import RetryLater
 from trading.gateway import utc_now
 from trading.models import Event, OrderAttempt
@@ -152,8 +153,12 @@ def a_wrong_clock_is_set_once_and_the_order_signed_again(scene: Scene) -> None:
     cleared = time.monotonic()
     scene.pierce(guard)
     scene.closed(guard)
-    # No exchange's clock goes back, but this one's just has: its prices of then are later than those to come.
-    scene.until(lambda: time.monotonic() - cleared > SKEW_S, "the time is past that of every price")
+    # No exchange's clock goes back, but this one's just has: its prices of then are later than those to come,
+    # and what the consumer dates itself is ahead of them until it has measured the difference anew.
+    settled_s = max(SKEW_S, WARM_S) + 1
+    scene.until(
+        lambda: time.monotonic() - cleared > settled_s, "the clock is measured again", within_s=2 * settled_s
+    )
     retried = Event.objects.filter(slot__account=scene.account, kind="intent.retried")
     refused = list(retried.values_list("intent", "source"))
     scene.expect("there were refusals", bool(refused), True)
