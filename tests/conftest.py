@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from django.db import connections
 from hypothesis import settings
 
 from robson.local.simulator import SimulatorProcess
@@ -15,6 +16,14 @@ settings.register_profile("repeatable", derandomize=True, database=None)
 settings.register_profile("exploring", derandomize=False, print_blob=True)
 # The same examples in every run, so that what fails is what was changed; `make explore` looks for others.
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """As pytest-django's, but that dropping a database may take its time on a busy disk."""
+    yield
+    options = connections["default"].settings_dict["OPTIONS"]
+    options["options"] += " -c statement_timeout=0"
 
 
 @pytest.fixture(scope="session")

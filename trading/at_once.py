@@ -80,7 +80,7 @@ def claim_at_once(
     moved = journal.event_of(kind, step.row, at=intent.created_at, **step.data)
     rows: Rows = (intent, attempt, moved, claimed, sent)
     early: list[EarlyRead] = []
-    meanwhile = (lambda: early.append(EarlyRead(begin_read(), desk.clock()))) if begin_read else None
+    meanwhile = (lambda: early.append(_begun(begin_read, desk))) if begin_read else None
     try:
         done = single_statement.move_and_insert(
             step.row, step.to, step.columns, rows, provided=provided, meanwhile=meanwhile
@@ -95,3 +95,9 @@ def claim_at_once(
     for row in (attempt, intent):
         row._state.adding, row._state.db = False, "default"
     return Claimed(attempt, early[0] if early else None)
+
+
+def _begun(begin_read: Callable[[], PairReader], desk: Desk) -> EarlyRead:
+    # The time first: a reading may be taken for older than it is, never for newer.
+    began = desk.clock()
+    return EarlyRead(begin_read(), began)

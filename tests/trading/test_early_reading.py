@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -87,4 +87,26 @@ def test_a_reading_of_just_now_is_not_asked_for_again(world: World) -> None:
 
     desk = interpose(world, margin_pairs=asked_again)
     services.exit_now(position=position, reason="test", desk=desk, begin_read=lambda: lambda: pair)
+    assert len(world.orders("SELL")) == 1
+
+
+def test_a_reading_counts_from_before_it_was_begun(world: World) -> None:
+    """Whoever begins it may be held up right afterwards, by as much as the machine likes."""
+    position = world.enter()
+    pair, asked, late = world.pair(), list[object](), list[timedelta]()
+
+    def ask_again(symbols: object = ()) -> object:
+        asked.append(symbols)
+        return world.exchange.margin_pairs(["BTCUSDT"])
+
+    def begin() -> Callable[[], MarginPair]:
+        late.append(EARLY_READ_LASTS + MOMENT)
+        return lambda: pair
+
+    desk = replace(
+        interpose(world, margin_pairs=ask_again),
+        clock=lambda: world.desk.clock() + sum(late, timedelta(0)),
+    )
+    services.exit_now(position=position, reason="test", desk=desk, begin_read=begin)
+    assert asked
     assert len(world.orders("SELL")) == 1
