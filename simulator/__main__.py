@@ -62,12 +62,15 @@ def exchange_of(options: argparse.Namespace) -> Exchange:
         seed=options.seed,
     )
     exchange = Exchange(settings=settings)
-    for text in options.account or [DEMO_ACCOUNT]:
-        api_key, colon, secret = text.partition(":")
-        if not (api_key and colon and secret):
-            raise ValueError(f"an account looks like KEY:SECRET, not {text}")
-        exchange.add_account(api_key, secret)
+    exchange.start_with([_key_and_secret(text) for text in options.account or [DEMO_ACCOUNT]])
     return exchange
+
+
+def _key_and_secret(text: str) -> tuple[str, str]:
+    api_key, _, secret = text.partition(":")
+    if not (api_key and secret):
+        raise ValueError(f"an account looks like KEY:SECRET, not {text}")
+    return api_key, secret
 
 
 async def serve(exchange: Exchange, *, host: str, port: int, feed: Feed, stop: asyncio.Event) -> None:

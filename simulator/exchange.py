@@ -57,6 +57,7 @@ class Exchange:
         self.faults = faults or Faults()
         self.settings = settings or Settings()
         self.accounts: dict[str, Account] = {}
+        self._keys_of_the_start: tuple[tuple[str, str], ...] = ()
         self.transactions = 0
         self.refusals: deque[Refusal] = deque(maxlen=REFUSALS_KEPT)
         self.announcer = Announcer(self.clock)
@@ -198,8 +199,7 @@ class Exchange:
         return lending.max_borrow(pair, asset, price, self.settings.leverage)
 
     def reset(self) -> None:
-        """A fresh exchange: the same keys, starting balances and prices; no orders, no faults."""
-        keys = [(account.api_key, account.secret) for account in self.accounts.values()]
+        """A fresh exchange: the keys, balances and prices of the start; no orders, no faults."""
         self.accounts.clear()
         self.faults.clear()
         self.clock.skew_ms = 0
@@ -207,11 +207,12 @@ class Exchange:
         self.refusals.clear()
         self.engine = self._new_engine()
         self.board.reset()
-        self.add_accounts(keys)
+        self.start_with(self._keys_of_the_start)
 
-    def add_accounts(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Open an account for each (API key, secret)."""
-        for api_key, secret in keys:
+    def start_with(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Open an account for each (API key, secret). These are what a reset comes back to."""
+        self._keys_of_the_start = tuple(keys)
+        for api_key, secret in self._keys_of_the_start:
             self.add_account(api_key, secret)
 
     def _wallet(self, pair: Pair, asset: str) -> Wallet:

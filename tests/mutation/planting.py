@@ -26,7 +26,8 @@ class Garden:
         self._modules: dict[str, ModuleType] = {file: by_file[str(root / file)] for file in sources}
         self._functions: dict[tuple[str, str], list[FunctionType]] = {}
         for function in gc.get_objects():
-            if isinstance(function, FunctionType):
+            # Not `isinstance`: it would ask a weak proxy, whose object may be gone.
+            if type(function) is FunctionType:
                 code = function.__code__
                 self._functions.setdefault((code.co_filename, code.co_qualname), []).append(function)
 

@@ -2,8 +2,10 @@
 
 import importlib
 import sys
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 
@@ -74,9 +76,18 @@ def garden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Garden]:
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("aged", "user"):
         importlib.import_module(name)
-    yield Garden(tmp_path, {"aged.py": SOURCE})
-    for name in ("aged", "user"):
-        del sys.modules[name]
+    try:
+        yield Garden(tmp_path, {"aged.py": SOURCE})
+    finally:
+        for name in ("aged", "user"):
+            del sys.modules[name]
+
+
+def test_a_weak_proxy_whose_object_is_gone_hinders_nobody(tmp_path: Path) -> None:
+    gone = {"proxy": weakref.proxy(Path.cwd)}
+    with pytest.raises(ReferenceError):
+        isinstance(gone["proxy"], FunctionType)
+    Garden(tmp_path, {})
 
 
 def mutant(text: str) -> Mutant:

@@ -77,7 +77,7 @@ def desk(**settings: Any) -> Desk:
     clock = HandClock()
     chosen = Settings(**{"interest_per_hour": Decimal(0), **settings})
     exchange = Exchange(clock=clock, settings=chosen)
-    exchange.add_account(KEY, SECRET)
+    exchange.start_with([(KEY, SECRET)])
     return Desk(exchange, clock)
 
 
@@ -94,7 +94,7 @@ class Server:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.exchange = Exchange(settings=settings or Settings(interest_per_hour=Decimal(0)))
-        self.exchange.add_account(KEY, SECRET)
+        self.exchange.start_with([(KEY, SECRET)])
         self.session = requests.Session()
         self.session.trust_env = False
         self._loop = asyncio.new_event_loop()

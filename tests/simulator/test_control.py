@@ -128,6 +128,12 @@ def test_reset_is_a_fresh_exchange_with_the_same_keys(server: Server) -> None:
     assert server.order("BUY", "0.1").json()["fills"][0]["price"] == "60000.01000000"
 
 
+def test_an_account_that_was_opened_later_is_gone_after_a_reset(server: Server) -> None:
+    server.control("POST", "account", {"api_key": "later", "secret": "word"})
+    server.control("POST", "reset")
+    assert list(server.exchange.accounts) == [KEY]
+
+
 def test_thin_book(server: Server) -> None:
     server.control("POST", "depth", {"symbol": BTC, "levels": 2, "quantity": "0.03"})
     answer = server.order("BUY", "0.1").json()
