@@ -1,6 +1,7 @@
 """Real processes beside a test: workers, consumer, beat and web, on the test's own database and broker."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
@@ -61,6 +62,10 @@ class LiveProcesses:
         supervisor = Supervisor({**self._environment, **environment}, say=_say)
         self._supervisors[" ".join(service.name for service in services)] = supervisor
         supervisor.start(services)
+
+    def children(self, name: str) -> list["subprocess.Popen[bytes]"]:
+        """The processes themselves, as they were started."""
+        return [process.child for batch in self._supervisors[name].batches for process in batch]
 
     def stop(self, name: str) -> None:
         """SIGTERM, and wait."""

@@ -18,7 +18,7 @@ from trading.domain.stops import MAX_SHARE, MIN_SHARE, StopPolicy, stop_distance
 from trading.domain.trailing import BPS
 from trading.domain.types import Candle, Side, SymbolRules
 from trading.exchange.errors import ExchangeError, Refused
-from trading.exchange.port import Exchange, Quotes
+from trading.exchange.port import MAX_STREAMS, Exchange, Quotes
 from trading.models import Account, Position, Slot
 
 log = logging.getLogger(__name__)
@@ -100,10 +100,10 @@ def arm(
     *, account: Account, order: ArmOrder, exchange: Exchange, at: datetime, by: str = "", reason: str = ""
 ) -> Position:
     """Arm a slot: from now on a crossover opens a position in it. Raises ArmRefused."""
-    if account.entries_paused:
-        raise ArmRefused(f"entries are paused on the account {account}; resume them first")
+    _check_account(account)
     symbol = order.symbol.strip().upper()
     preview(account=account, order=order, exchange=exchange)
+    _check_streams(symbol, order.interval)
     slot = Slot.of(account, symbol, order.side)
     existing = Position.objects.filter(slot=slot, state__in=MANAGED_STATES).first()
     if existing:
@@ -114,6 +114,8 @@ def arm(
     try:
         position.full_clean(validate_unique=False, validate_constraints=False)
         with transaction.atomic():
+            # Not switched off meanwhile.
+            _check_account(Account.objects.select_for_update(no_key=True).get(pk=account.pk))
             position.save(force_insert=True)
             who = {"by": by or None, "reason": reason or None}
             journal.append(EventKind.POSITION_ARMED, position, at=at, **who, **_terms(position))
@@ -146,6 +148,26 @@ def disarm(*, position: Position, reason: str, at: datetime, by: str = "") -> No
     if not disarmed:
         position.refresh_from_db()
         raise DisarmRefused(f"position {position.pk} is {position.state}, not armed; nothing was changed")
+
+
+def _check_account(account: Account) -> None:
+    if not account.active:
+        raise ArmRefused(f"the account {account} is switched off; switch it on first")
+    if account.entries_paused:
+        raise ArmRefused(f"entries are paused on the account {account}; resume them first")
+
+
+def _check_streams(symbol: str, interval: str) -> None:
+    """One more stream than a connection carries would cost all the others theirs."""
+    managed = Position.objects.filter(state__in=MANAGED_STATES)
+    wanted = {(symbol, ""), (symbol, interval)}
+    wanted |= {(name, "") for name in managed.values_list("slot__symbol", flat=True)}
+    wanted |= set(managed.filter(state=PositionState.ARMED).values_list("slot__symbol", "interval"))
+    if len(wanted) > MAX_STREAMS:
+        raise ArmRefused(
+            f"the consumer would need {len(wanted)} streams, and one connection carries {MAX_STREAMS}; "
+            "disarm something first"
+        )
 
 
 def _check_terms(order: ArmOrder) -> None:

@@ -136,6 +136,8 @@ def _lock_vacant(slot: Slot, now_ms: int) -> Slot:
     it empty. The account comes first, so that a panic either stops this entry or sees it.
     """
     account = Account.objects.select_for_update(no_key=True).get(pk=slot.account_id)
+    if not account.active:
+        raise EntryRefused(f"the account {account} is switched off")
     if account.entries_paused:
         raise EntryRefused(f"entries are paused on the account {account}")
     locked = Slot.objects.select_for_update(of=("self",)).select_related("account").order_by("id")

@@ -171,8 +171,8 @@ def _plan(attempt: OrderAttempt, desk: Desk, early: EarlyRead | None, alone: boo
 def _refuse_late_entry(intent: OrderIntent, now: datetime) -> None:
     """An entry that was held up is not made up for: its price and its size are those of another moment."""
     # As the database has it now: the row in hand is from before the claim.
-    if Account.objects.filter(pk=intent.slot.account_id, entries_paused=True).exists():
-        raise Refused("entries are paused: nothing was sent")
+    if not Account.objects.filter(pk=intent.slot.account_id, active=True, entries_paused=False).exists():
+        raise Refused("entries are paused, or the account is switched off: nothing was sent")
     if now - intent.created_at > timedelta(seconds=settings.INTENT_LEASE_S):
         raise Refused("the signal is too old by now: nothing was sent")
 

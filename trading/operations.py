@@ -11,7 +11,7 @@ from django.db import transaction
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
-from trading import arming, execution, gateway, journal, services
+from trading import arming, execution, gateway, journal, queries, services
 from trading.arming import ArmOrder, Preview
 from trading.domain import pair_search
 from trading.domain.events import EventKind
@@ -116,7 +116,7 @@ def add_account(*, account: Account, reason: str, by: str) -> None:
 def change_account(*, account: Account, fields: Collection[str], reason: str, by: str) -> bool:
     """Write these settings of an account and no others. False when they were so already."""
     with transaction.atomic():
-        before = Account.objects.select_for_update().get(pk=account.pk)
+        before = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
         changes = {
             name: f"{_text(getattr(before, name))} to {_text(getattr(account, name))}"
             for name in fields
@@ -129,11 +129,18 @@ def change_account(*, account: Account, fields: Collection[str], reason: str, by
 
 
 def switch_account(*, account: Account, active: bool, reason: str, by: str) -> bool:
-    """Have consumer and poll watch an account, or forget it with all that is open. False when it was so.
+    """Have consumer and poll watch an account, or forget it with all that it holds. False when it was so.
 
-    What is open on an account that is switched off has no stop: whoever calls this has asked.
+    What the Safety Net guards has no stop from then on: whoever calls this has asked. Raises NotPossible
+    while Core has something there: nobody would stand in for its consumer.
     """
     with transaction.atomic():
+        # Nothing is armed meanwhile.
+        Account.objects.select_for_update().get(pk=account.pk)
+        managed = [] if active else queries.managed_positions(account)
+        if managed:
+            named = ", ".join(f"{one.slot} is {one.state} (position {one.pk})" for one in managed)
+            raise NotPossible(f"account {account} stays on: {named}; close or disarm first")
         changed = Account.objects.filter(pk=account.pk, active=not active).update(active=active)
         if changed:
             kind = EventKind.ACCOUNT_SWITCHED_ON if active else EventKind.ACCOUNT_SWITCHED_OFF

@@ -20,6 +20,7 @@ from trading.domain.reconcile import (
 )
 from trading.domain.rounding import people
 from trading.domain.types import MarginPair, OwnTrade, SymbolRules
+from trading.exchange.errors import Refused
 from trading.execution import Desk
 from trading.logcontext import about
 from trading.models import Account, Fill, Position
@@ -33,7 +34,9 @@ GRACE = timedelta(seconds=15)
 def reconcile(account: Account, desk: Desk) -> None:
     """Compare every Active position of an account with what the exchange holds. Raises ExchangeError.
 
-    A failed question changes nothing. Entries and exits under way are the business of their intents.
+    A failed question changes nothing, and one that is refused, such as that for the rules of a symbol that
+    is not traded any more, keeps no other position from being looked at. Entries and exits under way are the
+    business of their intents.
     """
     active = [p for p in queries.managed_positions(account) if p.state == PositionState.ACTIVE]
     if not active:
@@ -41,7 +44,10 @@ def reconcile(account: Account, desk: Desk) -> None:
     pairs = desk.exchange.margin_pairs()
     for position in active:
         with about(position):
-            _compare(position, pairs.get(position.slot.symbol), desk)
+            try:
+                _compare(position, pairs.get(position.slot.symbol), desk)
+            except Refused as error:
+                log.error("%s: not reconciled, the exchange refuses to tell of it: %s", position, error)
 
 
 def _compare(position: Position, pair: MarginPair | None, desk: Desk) -> None:

@@ -16,7 +16,7 @@ from trading.models import Account
 
 
 def switch_off(account: Account, answers: Answers, by: str) -> str:
-    """Raises NotPossible if it is off."""
+    """Raises NotPossible if it is off, or while Core has something there."""
     if not operations.switch_account(account=account, active=False, reason=answers["reason"], by=by):
         raise NotPossible(f"account {account} is switched off already")
     return f"{account} is switched off: neither consumer nor poll watches it."
@@ -68,8 +68,8 @@ class SwitchOffForm(ReasonForm):
 SWITCH_OFF = Verb(
     "switch_off",
     "Switch off",
-    "Neither consumer nor poll watches the account any more: no stop of Core's, no Safety Net, no alarm. "
-    "To stop new entries only, pause them instead.",
+    "Neither consumer nor poll watches the account any more: no Safety Net, no alarm. What Core has there "
+    "must be closed or disarmed before. To stop new entries only, pause them instead.",
     "Switch off",
     switch_off,
     fits=lambda account: account.active,

@@ -7,6 +7,7 @@ own. So neither a channel nor a database that hangs keeps anything else from bei
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -74,15 +75,16 @@ class Alarms:
         self._alone: set[str] = set()
         self._away: Away | None = None
 
-    def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set; then mark what is under way, and let go of what is not."""
+    def run(self, is_over: Callable[[], bool]) -> None:
+        """Work until it is over; then mark what is under way, and let go of what is not."""
         last = threading.Event()
         books = threading.Thread(target=self.rounds.run, args=(last,), name="alarm-books", daemon=True)
         books.start()
         log.info(
             "alarms are up: %s", ", ".join(line.channel.shown for line in self.lines.values()) or "no channel"
         )
-        while not stop.wait(TICK_S):
+        while not is_over():
+            time.sleep(TICK_S)
             try:
                 self.tick(time.monotonic())
             except Exception as error:  # what cannot be told now is taken up again after its lease

@@ -125,6 +125,7 @@ def _one(
         chart_url=reverse(f"desk:{page_name}_chart", args=[row.pk]),
         story_url=reverse(f"desk:{page_name}_story", args=[row.pk]),
         admin_url=reverse(f"admin:{admin_page}_change", args=[row.pk]),
+        admin_link="Close or disarm it" if kind == "core" and over is None else "In the admin",
     )
 
 

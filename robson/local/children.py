@@ -69,6 +69,11 @@ def terminate(child: subprocess.Popen[bytes]) -> None:
 def stop(child: subprocess.Popen[bytes], *, grace_s: float = 10.0) -> bool:
     """Ask a child to end, and force its whole group after `grace_s` seconds. True if it went by itself."""
     terminate(child)
+    return see_off(child, grace_s=grace_s)
+
+
+def see_off(child: subprocess.Popen[bytes], *, grace_s: float) -> bool:
+    """Wait for a child that has been asked to end, and force it as `stop` does."""
     try:
         child.wait(grace_s)
     except subprocess.TimeoutExpired:

@@ -40,7 +40,7 @@ def private_dir(*parts: str) -> Path:
     return folder
 
 
-def local_secret(name: str) -> str:
+def local_secret(name: str, *, random_bytes: int = 48) -> str:
     """A random secret with this name, generated on first use and kept in a file of mode 0600.
 
     Raises ImproperlyConfigured when it can be neither read nor written.
@@ -51,7 +51,7 @@ def local_secret(name: str) -> str:
             folder = private_dir("secrets")
             with locks.exclusive(folder / ".lock"):
                 if not path.exists():
-                    replace_file(path, secrets.token_urlsafe(48))
+                    replace_file(path, secrets.token_urlsafe(random_bytes))
         return path.read_text(encoding="ascii")
     except OSError as error:
         reason = f"Cannot keep a secret in {path}: {error.strerror}. Set ROBSON_HOME to a folder of your own."

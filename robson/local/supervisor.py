@@ -138,7 +138,7 @@ class Supervisor:
             process.child, process.started, process.restart_at = fresh.child, fresh.started, None
 
     def _end(self, process: Running) -> None:
-        if not children.stop(process.child, grace_s=process.service.grace_s):
+        if not children.see_off(process.child, grace_s=process.service.grace_s):
             self.say(f"{process.service.name} did not stop in {process.service.grace_s:.0f} s and was killed")
         self._pass_on_log(process)
 

@@ -4,18 +4,20 @@ import json
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Received:
-    """One message; `at` in monotonic seconds."""
+    """One message, and when it came."""
 
-    at: float
+    at: datetime
     title: str
     body: str
     type: str
@@ -23,6 +25,12 @@ class Received:
     @property
     def text(self) -> str:
         return f"{self.title}\n{self.body}"
+
+    @property
+    def titles(self) -> list[str]:
+        """Of the alarms in it."""
+        listed = [line[2:].partition(". ")[0] for line in self.body.splitlines() if line.startswith("- ")]
+        return listed or [self.title.removeprefix("Robson: ")]
 
 
 class Endpoint:
@@ -52,6 +60,10 @@ class Endpoint:
         """The messages with all of these words in them."""
         return [one for one in list(self.messages) if all(word in one.text for word in words)]
 
+    def told(self) -> Counter[str]:
+        """How often each alarm has been told, by its title: alone, or in a message that lists several."""
+        return Counter(title for one in list(self.messages) for title in one.titles)
+
     def wait_for(self, *words: str, within_s: float = 10.0) -> Received:
         """The first message with these words. Raises AssertionError when none comes in time."""
         wait_until(lambda: bool(self.saying(*words)), within_s, lambda: f"{words} not in {self.messages}")
@@ -65,7 +77,7 @@ class Endpoint:
                 told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 if endpoint.status == 200:
                     endpoint.messages.append(
-                        Received(time.monotonic(), told["title"], told["message"], told["type"])
+                        Received(datetime.now(UTC), told["title"], told["message"], told["type"])
                     )
                 self._answer()
 

@@ -122,7 +122,7 @@ def watch_the_stop_move(page: Page, row: Locator, market: Market) -> None:
 
 
 def close(page: Page, market: Market) -> None:
-    page.get_by_role("link", name="In the admin").click()
+    page.get_by_role("link", name="Close or disarm it").click()
     page.get_by_role("link", name="Close now").click()
     page.get_by_label("Reason").fill("enough for today")
     shoot(page, "journey-5-close")

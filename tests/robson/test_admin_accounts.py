@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from tests import factories
 from trading.domain.events import EventKind
-from trading.domain.lifecycle import PositionState
+from trading.domain.lifecycle import MANAGED_STATES, PositionState
 from trading.models import Account, Event
 
 pytestmark = pytest.mark.django_db
@@ -126,9 +126,19 @@ def test_switching_off_shows_what_would_be_without_protection(admin_client: Clie
     assert "SOLUSDT" not in text
 
 
+@pytest.mark.parametrize("state", sorted(MANAGED_STATES))
+def test_an_account_in_which_core_has_something_stays_on(admin_client: Client, state: PositionState) -> None:
+    position = factories.core_position(state=state)
+    account = factories.account()
+    told = messages(answer(admin_client, "switch_off", account, names="main"))
+    assert f"BTCUSDT Long is {state} (position {position.pk}); close or disarm first" in told
+    assert reread(account).active
+    assert not Event.objects.exists()
+
+
 @pytest.mark.parametrize("typed", ["", "yes", "second"])
 def test_with_something_open_a_reason_is_not_enough_to_switch_off(admin_client: Client, typed: str) -> None:
-    factories.core_position()
+    factories.guard()
     account = factories.account()
     answer(admin_client, "switch_off", account, names=typed)
     assert reread(account).active
@@ -136,7 +146,7 @@ def test_with_something_open_a_reason_is_not_enough_to_switch_off(admin_client: 
 
 
 def test_with_something_open_the_name_is_typed_to_switch_off(admin_client: Client) -> None:
-    factories.core_position()
+    factories.guard()
     account = factories.account()
     answer(admin_client, "switch_off", account, names="main")
     assert not reread(account).active

@@ -12,7 +12,8 @@ from trading.arming import ArmOrder, ArmRefused, DisarmRefused
 from trading.domain.lifecycle import PositionState
 from trading.domain.stops import StopKind, StopPolicy
 from trading.domain.types import Side
-from trading.models import Account, Event, Position
+from trading.exchange.port import MAX_STREAMS
+from trading.models import Account, Event, Position, Slot
 
 
 def arm(world: World, **terms: Any) -> Position:
@@ -151,11 +152,51 @@ def test_slot_is_free_again_after_its_position(world: World) -> None:
     assert arm(world).pk
 
 
-def test_paused_account_arms_nothing(world: World) -> None:
-    Account.objects.update(entries_paused=True)
+CLOSED_ACCOUNTS = [
+    pytest.param({"entries_paused": True}, "entries are paused on the account main", id="paused"),
+    pytest.param({"active": False}, "the account main is switched off", id="switched off"),
+]
+
+
+@pytest.mark.parametrize(("changes", "says"), CLOSED_ACCOUNTS)
+def test_an_account_without_new_entries_arms_nothing(
+    world: World, changes: dict[str, bool], says: str
+) -> None:
+    Account.objects.update(**changes)
     world.account.refresh_from_db()
-    with pytest.raises(ArmRefused, match="paused on the account main"):
+    with pytest.raises(ArmRefused, match=says):
         arm(world)
+
+
+@pytest.mark.parametrize(("changes", "says"), CLOSED_ACCOUNTS)
+def test_what_was_done_to_the_account_while_the_exchange_was_asked_is_respected(
+    world: World, changes: dict[str, bool], says: str
+) -> None:
+    Account.objects.update(**changes)
+    assert (world.account.active, world.account.entries_paused) == (True, False), "as it was read before"
+    with pytest.raises(ArmRefused, match=says):
+        arm(world)
+    assert not Position.objects.exists()
+
+
+def armed_on(interval: str, symbols: int) -> None:
+    slots = [
+        Slot(account=factories.account(), venue="isolated_margin", symbol=f"A{number}USDT", side=Side.LONG)
+        for number in range(symbols)
+    ]
+    Slot.objects.bulk_create(slots)
+    Position.objects.bulk_create(
+        Position(slot=slot, state="armed", capital=1, risk_percent=1, interval=interval) for slot in slots
+    )
+
+
+def test_what_needs_more_streams_than_a_connection_carries_is_refused(world: World) -> None:
+    """Prices of each symbol, and candles of each that is armed: 1,022 of 1,024, and then all of them."""
+    armed_on("1m", MAX_STREAMS // 2 - 1)
+    arm(world)
+    with pytest.raises(ArmRefused, match="need 1025 streams, and one connection carries 1024"):
+        arm(world, side=Side.SHORT, interval="1h")
+    assert arm(world, side=Side.SHORT).state == "armed", "its streams are carried already"
 
 
 def test_armed_position_can_be_taken_back(world: World) -> None:

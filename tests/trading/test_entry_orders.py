@@ -191,9 +191,12 @@ def test_entry_that_was_held_up_is_not_made_up_for(world: World) -> None:
     assert world.orders() == []
 
 
-def test_entry_that_was_held_up_is_not_sent_once_entries_are_paused(world: World) -> None:
+@pytest.mark.parametrize("changes", [{"entries_paused": True}, {"active": False}])
+def test_entry_that_was_held_up_is_not_sent_once_entries_are_paused_or_the_account_is_off(
+    world: World, changes: dict[str, bool]
+) -> None:
     position, intent = held_up(world)
-    Account.objects.update(entries_paused=True)
+    Account.objects.update(**changes)
     assert execution.execute(intent.pk, world.desk) is None
     position.refresh_from_db()
     assert (position.state, world.orders()) == ("cancelled", [])
@@ -236,12 +239,17 @@ def test_empty_book_opens_nothing(world: World) -> None:
     assert world.pair().base.debt == 0
 
 
-def test_paused_account_enters_nothing(world: World) -> None:
+@pytest.mark.parametrize(
+    ("changes", "says"), [({"entries_paused": True}, "paused"), ({"active": False}, "switched off")]
+)
+def test_paused_account_and_one_that_is_off_enter_nothing(
+    world: World, changes: dict[str, bool], says: str
+) -> None:
     position = world.armed()
-    Account.objects.update(entries_paused=True)
+    Account.objects.update(**changes)
     assert not enter(world, position)
     assert position.state == "cancelled"
-    assert "paused" in position.note
+    assert says in position.note
     assert world.orders() == []
 
 

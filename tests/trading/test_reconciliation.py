@@ -5,12 +5,13 @@ from decimal import Decimal
 
 import pytest
 
+from tests import factories
 from tests.trading.world import SYMBOL, World, interpose
 from trading import reconciliation
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import PositionState
-from trading.domain.types import Side
-from trading.exchange.errors import OutcomeUnknown
+from trading.domain.types import Side, SymbolRules
+from trading.exchange.errors import OutcomeUnknown, Refused
 from trading.models import Event, Position
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -151,6 +152,23 @@ def test_a_failed_question_is_not_flat(world: World) -> None:
         reconciliation.reconcile(world.account, interpose(world, margin_pairs=failing))
     position.refresh_from_db()
     assert position.missing_since is None
+
+
+def test_a_symbol_that_is_not_traded_any_more_keeps_no_other_from_being_looked_at(world: World) -> None:
+    delisted = factories.core_position("ETHUSDT", of=world.account, entry="3000")
+    sold = world.enter()
+    world.control.trade("SELL", world.pair().base.free.quantize(Decimal("0.00001")), symbol=SYMBOL)
+
+    def rules(symbol: str) -> SymbolRules:
+        if symbol == "ETHUSDT":
+            raise Refused("Invalid symbol.", code=-1121)
+        return world.exchange.symbol_rules(symbol)
+
+    reconciliation.reconcile(world.account, interpose(world, symbol_rules=rules))
+    for position in (sold, delisted):
+        position.refresh_from_db()
+    assert sold.missing_since is not None
+    assert (delisted.state, delisted.missing_since) == (PositionState.ACTIVE, None)
 
 
 def test_an_answer_without_the_pair_is_not_flat(world: World) -> None:

@@ -8,25 +8,10 @@ import pytest
 
 from safetynet.models import GuardedPosition
 from safetynet.poll import poll
-from tests.trading.world import World, interpose, signal_for
-from trading import arming, entry, settling
+from tests.trading.world import World, filled_without_a_stop
+from trading import arming, settling
 from trading.arming import DisarmRefused
-from trading.domain.types import MarketOrder, OrderReport
-from trading.models import Event, Position
-
-
-def filled_without_a_stop(world: World, **terms: Any) -> Position:
-    """Its terms stop making sense while the order is on its way."""
-
-    def send(order: MarketOrder) -> OrderReport:
-        Position.objects.update(**terms)
-        return world.exchange.send_market_order(order)
-
-    position = world.armed()
-    desk = interpose(world, send_market_order=send)
-    assert entry.enter(position=position, signal=signal_for(position), desk=desk)
-    position.refresh_from_db()
-    return position
+from trading.models import Event
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tests.trading.support import trade_on
 from trading import entry, execution, gateway, services
 from trading.domain.crossover import Signal
 from trading.domain.lifecycle import PositionState
-from trading.domain.types import MarginPair, Side
+from trading.domain.types import MarginPair, MarketOrder, OrderReport, Side
 from trading.exchange.port import Exchange
 from trading.exchange.rest import BinanceMargin
 from trading.execution import Desk
@@ -171,6 +171,20 @@ class _Interposed:
 def interpose(world: World, **calls: Callable[..., Any]) -> Desk:
     """A desk whose exchange is the real one but for these calls: to put two events into a certain order."""
     return replace(world.desk, exchange=cast(Exchange, _Interposed(world.exchange, calls)))
+
+
+def filled_without_a_stop(world: World, **terms: Any) -> Position:
+    """An entry whose terms stop making sense while the order is on its way: Core lets go of it."""
+
+    def send(order: MarketOrder) -> OrderReport:
+        Position.objects.filter(pk=position.pk).update(**terms)
+        return world.exchange.send_market_order(order)
+
+    position = world.armed()
+    desk = interpose(world, send_market_order=send)
+    assert entry.enter(position=position, signal=signal_for(position), desk=desk)
+    position.refresh_from_db()
+    return position
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

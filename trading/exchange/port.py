@@ -14,6 +14,9 @@ from trading.domain.types import (
     Tick,
 )
 
+# What one connection to Binance's streams carries.
+MAX_STREAMS = 1024
+
 
 class Quotes(Protocol):
     """What a preview of a position needs to know."""

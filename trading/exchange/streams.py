@@ -19,11 +19,11 @@ from trading.exchange.connection import (
     log_state,
     serve_both,
 )
+from trading.exchange.port import MAX_STREAMS
 from trading.exchange.subscriptions import Subscriptions
 
 # Binance closes a connection that sends more than 5 messages in a second, pings and pongs included.
 _PACE_S = 0.4
-_MAX_STREAMS = 1024
 # Binance closes the whole connection over a name that it cannot read.
 _NAME = re.compile(r"[a-z0-9_]+@[A-Za-z0-9_]+(?:@[0-9]+ms)?", re.ASCII)
 _MARKET_FRAME = b'{"stream":'
@@ -65,8 +65,8 @@ class MarketStream:
         malformed = sorted(name for name in names if not _NAME.fullmatch(name))
         if malformed:
             raise ValueError(f"not names of streams: {malformed}")
-        if len(set(names)) > _MAX_STREAMS:
-            raise ValueError(f"{len(set(names))} streams, one connection carries {_MAX_STREAMS}")
+        if len(set(names)) > MAX_STREAMS:
+            raise ValueError(f"{len(set(names))} streams, one connection carries {MAX_STREAMS}")
         before, self._wanted = self._wanted, frozenset(names)
         if self._wanted != before:
             self._edition += 1

@@ -33,6 +33,10 @@ class OwnerCommand(BaseCommand):
 
     # An emergency must not wait for, or fail on, checks of the code.
     requires_system_checks = ()
+    # They work, and are of no use to who reads the help.
+    suppressed_base_arguments = {
+        "--version", "--verbosity", "--settings", "--pythonpath", "--traceback", "--force-color",
+    }  # fmt: skip
     takes_account = True
     _typed = False
     colourless = False

@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import threading
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -28,9 +27,10 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if not found.channels:
             log.warning("%s is not set: alarms are written down and shown, and nobody is told", config.URLS)
-        stop = threading.Event()
+        # A list and not an event: a second signal may come while the first one sets it, and wait for ever.
+        asked: list[int] = []
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+            signal.signal(number, lambda got, _: asked.append(got))
         # Whatever this machine has to do, exits come first.
         os.nice(NICENESS)
-        Alarms(found).run(stop)
+        Alarms(found).run(lambda: bool(asked))

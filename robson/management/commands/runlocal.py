@@ -20,6 +20,8 @@ from trading.management.owner import DEFAULT_ACCOUNT
 from trading.models import Account
 
 ADMIN = "admin"
+# Of a password that people may have to type: 20 characters, 120 bits.
+TYPED_BYTES = 15
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class Command(BaseCommand):
         return port
 
     def _announce(self, addresses: Addresses, *, as_json: bool) -> None:
-        password = paths.local_secret("admin_password")
+        password = _admin_password()
         if as_json:
             login = {"user": ADMIN, "password": password}
             self.stdout.write(json.dumps({**addresses.urls(), "login": login}))
@@ -140,10 +142,14 @@ def _environment(addresses: Addresses) -> dict[str, str]:
 
 
 def _flower_login() -> str:
-    return f"robson:{paths.local_secret('flower_password')}"
+    return f"robson:{paths.local_secret('flower_password', random_bytes=TYPED_BYTES)}"
+
+
+def _admin_password() -> str:
+    return paths.local_secret("admin_password", random_bytes=TYPED_BYTES)
 
 
 def _ensure_admin() -> None:
     users = get_user_model()
     if not users.objects.filter(username=ADMIN).exists():
-        users.objects.create_superuser(username=ADMIN, password=paths.local_secret("admin_password"))
+        users.objects.create_superuser(username=ADMIN, password=_admin_password())
