@@ -1,10 +1,14 @@
-"""A way to a server that a test can cut and mend, without touching the server."""
+"""A way to a server that a test can cut and mend, or let hang, without touching the server."""
 
 import contextlib
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
+
+from django.db import connection
 
 Address = str | tuple[str, int]
 
@@ -15,6 +19,8 @@ class Relay:
     def __init__(self, target: Address) -> None:
         self._target = target
         self._open: list[socket.socket] = []
+        self._flows = threading.Event()
+        self._flows.set()
         self._listen(0)
 
     def __enter__(self) -> Self:
@@ -30,6 +36,11 @@ class Relay:
         for one in (self._listener, *self._open):
             _hang_up(one)
         self._open.clear()
+        self._flows.set()
+
+    def freeze(self) -> None:
+        """Connections stay, and are accepted, but nothing arrives any more: as when the network hangs."""
+        self._flows.clear()
 
     def mend(self) -> None:
         """As before, at the same port."""
@@ -48,8 +59,16 @@ class Relay:
                 return
             there = self._connect()
             self._open += [here, there]
-            for source, sink in ((here, there), (there, here)):
-                threading.Thread(target=_carry, args=(source, sink), daemon=True).start()
+            for ends in ((here, there), (there, here)):
+                threading.Thread(target=self._carry, args=ends, daemon=True).start()
+
+    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65_536):
+                self._flows.wait()
+                sink.sendall(data)
+        _hang_up(source)
+        _hang_up(sink)
 
     def _connect(self) -> socket.socket:
         there = socket.socket(socket.AF_UNIX if isinstance(self._target, str) else socket.AF_INET)
@@ -57,12 +76,20 @@ class Relay:
         return there
 
 
-def _carry(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65_536):
-            sink.sendall(data)
-    _hang_up(source)
-    _hang_up(sink)
+@contextmanager
+def to_the_database() -> Iterator[Relay]:
+    """Django's connection goes through it in the block, and is made anew before and after."""
+    settings, known = connection.settings_dict, connection.get_connection_params()
+    before = {name: settings[name] for name in ("HOST", "PORT")}
+    host, port = str(known["host"]), int(known.get("port", 5432))
+    with Relay(f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, port)) as relay:
+        connection.close()
+        settings.update(HOST="127.0.0.1", PORT=str(relay.port))
+        try:
+            yield relay
+        finally:
+            connection.close()
+            settings.update(before)
 
 
 def _hang_up(one: socket.socket) -> None:

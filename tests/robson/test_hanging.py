@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 
 from robson import health
 from tests import factories
-from tests.robson.relay import relay_to_the_database
+from tests.relay import to_the_database
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -52,11 +52,11 @@ def test_a_broker_that_hangs_is_told_within_seconds(
 
 def test_a_database_that_hangs_is_told_within_seconds(client: Client) -> None:
     factories.everything_works()
-    with relay_to_the_database() as relay:
+    with to_the_database() as relay:
         assert client.get("/readyz").status_code == 200
         # A connection that is kept, as a worker's, knows nothing of it.
         connection.ensure_connection()
-        relay.frozen.set()
+        relay.freeze()
         with within(health.DATABASE_ANSWERS_S + 1):
             health.parts(factories.NOON)
         with within(3 + health.DATABASE_ANSWERS_S + 1):
@@ -64,8 +64,8 @@ def test_a_database_that_hangs_is_told_within_seconds(client: Client) -> None:
 
 
 def test_counters_are_told_without_the_database(client: Client) -> None:
-    with relay_to_the_database() as relay:
-        relay.frozen.set()
+    with to_the_database() as relay:
+        relay.freeze()
         with within(3 + health.DATABASE_ANSWERS_S + 1):
             text = client.get("/metrics").content.decode()
     assert 'robson_ready{part="database"} 0.0' in text
