@@ -60,6 +60,7 @@ class Holding:
     closed_at: datetime | None
     exit_price: Decimal | None
     profit: Decimal | None
+    """After fees for Core, before fees for what was opened by hand: its entry's are not known."""
     note: str
 
     @property
@@ -240,7 +241,7 @@ def _guard(guard: GuardedPosition, exemption: Exemption | None, known: Guards) -
         since=guard.opened_at,
         closed_at=guard.closed_at,
         exit_price=guard.exit_price,
-        profit=None,
+        profit=guard.result,
         note=_guard_note(guard, exemption),
     )
 

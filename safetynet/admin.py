@@ -61,11 +61,11 @@ class GuardedPositionAdmin(SlotColumns):
     list_filter = ("state", "entry_is_provisional", "slot__account", "opened_at")
     fields: ClassVar[Names] = (
         "state_badge", "symbol", "side", "account", "size", "entry", "provisional", "stop", "price",
-        "seen", "opened", "closed", "exit_at", "end_reason", "told",
+        "seen", "opened", "closed", "exit_at", "brought", "end_reason", "told",
     )  # fmt: skip
     readonly_fields: ClassVar[Names] = (
         "state_badge", "symbol", "side", "account", "size", "entry", "provisional", "stop", "price",
-        "exit_at", "told",
+        "exit_at", "brought", "told",
         "seen", "opened", "closed",
     )  # fmt: skip
     state_badge = state()
@@ -77,6 +77,7 @@ class GuardedPositionAdmin(SlotColumns):
     opened = moment("opened_at", "opened (UTC)")
     closed = moment("closed_at", "closed (UTC)")
     exit_at = amount("exit_price")
+    brought = amount("result", "result before fees")
 
     @admin.display(description="entry is provisional", ordering="entry_is_provisional", empty_value="")
     def provisional(self, guard: GuardedPosition) -> str:

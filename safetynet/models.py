@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from trading.domain.lifecycle import LIVE_GUARD_STATES, GuardState
+from trading.domain.types import Side
 
 ONE_LIVE_GUARD = "one_live_guard_per_slot"
 
@@ -63,6 +64,14 @@ class GuardedPosition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.slot} guard #{self.pk}"
+
+    @property
+    def result(self) -> Decimal | None:
+        """What it has brought, in quote currency, before fees. None as long as its exit is not known."""
+        if self.exit_price is None:
+            return None
+        gain = self.exit_price - self.entry_price
+        return (gain if self.slot.side == Side.LONG else -gain) * self.quantity
 
     def event_links(self) -> dict[str, Any]:
         return {"slot_id": self.slot_id, "guard_id": self.pk}

@@ -22,7 +22,7 @@ class Guards(Watched, GuardedPositionAdmin):
     fields = (
         "state_badge", "symbol", "side", "account", "size", "entry", "provisional", "stop",
         "last", "age", "room", "unrealised", "protector", "exemption",
-        "price", "seen", "opened", "closed", "exit_at", "end_reason", "told",
+        "price", "seen", "opened", "closed", "exit_at", "brought", "end_reason", "told",
     )  # fmt: skip
     readonly_fields = (
         *GuardedPositionAdmin.readonly_fields,

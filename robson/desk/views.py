@@ -58,7 +58,8 @@ def position(request: HttpRequest, pk: int) -> HttpResponse:
 def guard(request: HttpRequest, pk: int) -> HttpResponse:
     """One position that the Safety Net guards, with its chart."""
     row = get_object_or_404(_guards(), pk=pk)
-    return _one(request, "guard", row, chart.of_guard(row, timezone.now()), _over(row, row.end_reason, None))
+    over = _over(row, row.end_reason, rounded(row.result, CENT))
+    return _one(request, "guard", row, chart.of_guard(row, timezone.now()), over)
 
 
 @page
@@ -121,6 +122,7 @@ def _one(
         alarm=now_seen.pieces["alarm"],
         name=f"{row.slot.symbol} {row.slot.side}",
         account=row.slot.account.name,
+        kind=kind,
         kind_name=KINDS[kind],
         chart_url=reverse(f"desk:{page_name}_chart", args=[row.pk]),
         story_url=reverse(f"desk:{page_name}_story", args=[row.pk]),

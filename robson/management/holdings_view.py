@@ -148,7 +148,8 @@ def _card_lines(one: Holding) -> Iterator[Text]:
         yield Text("unrealised ").append(_gain(one.unrealised))
     if one.exit_price is not None:
         profit = _gain(one.profit) if one.profit is not None else Text("not known")
-        yield Text(f"out at {_amount(one.exit_price)}, profit ").append(profit)
+        fees = "before" if one.kind == "guard" else "after"
+        yield Text(f"out at {_amount(one.exit_price)}, profit {fees} fees ").append(profit)
 
 
 def _protector(one: Holding) -> str:

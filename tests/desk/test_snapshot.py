@@ -15,6 +15,7 @@ from robson.desk.snapshot import Snapshot, snapshot
 from safetynet.models import Exemption, PollState
 from tests import factories
 from trading.domain.lifecycle import GuardState, PositionState
+from trading.domain.types import Side
 from trading.models import Account, Heartbeat
 
 pytestmark = pytest.mark.django_db
@@ -112,9 +113,13 @@ def test_what_has_ended_is_shown_for_a_day_with_its_result() -> None:
             exit_price="61000",
             realised_pnl="9.274",
         )
-    factories.guard("XRPUSDT", state=GuardState.CLOSED, closed_at=NOW, end_reason="closed by hand")
+    over: dict[str, Any] = {"state": GuardState.CLOSED, "end_reason": "closed by hand"}
+    short = {"side": Side.SHORT, "entry": "200", "quantity": "3", "exit_price": "204.125"}
+    factories.guard("XRPUSDT", closed_at=NOW, **over)
+    factories.guard("SOLUSDT", closed_at=NOW - timedelta(minutes=1), **over, **short)
     assert [(one.symbol, str(one.profit)) for one in seen().ended] == [
         ("XRPUSDT", "None"),
+        ("SOLUSDT", "-12.38"),
         ("BTCUSDT", "9.27"),
     ]
 
