@@ -114,7 +114,7 @@ def test_what_has_ended_is_shown_for_a_day_with_its_result() -> None:
             realised_pnl="9.274",
         )
     over: dict[str, Any] = {"state": GuardState.CLOSED, "end_reason": "closed by hand"}
-    short = {"side": Side.SHORT, "entry": "200", "quantity": "3", "exit_price": "204.125"}
+    short: dict[str, Any] = {"side": Side.SHORT, "entry": "200", "quantity": "3", "exit_price": "204.125"}
     factories.guard("XRPUSDT", closed_at=NOW, **over)
     factories.guard("SOLUSDT", closed_at=NOW - timedelta(minutes=1), **over, **short)
     assert [(one.symbol, str(one.profit)) for one in seen().ended] == [
