@@ -132,11 +132,15 @@ def switch_account(*, account: Account, active: bool, reason: str, by: str) -> b
     """Have consumer and poll watch an account, or forget it with all that it holds. False when it was so.
 
     What the Safety Net guards has no stop from then on: whoever calls this has asked. Raises NotPossible
-    while Core has something there: nobody would stand in for its consumer.
+    while Core has something there (nobody would stand in for its consumer), and for the second account with
+    one key (each would close the other's positions).
     """
     with transaction.atomic():
-        # Nothing is armed meanwhile.
-        Account.objects.select_for_update().get(pk=account.pk)
+        # Nothing is armed, and no other account is switched, meanwhile.
+        list(Account.objects.select_for_update(no_key=True).order_by("pk"))
+        twin = account.twin() if active else None
+        if twin is not None:
+            raise NotPossible(f"account {account} stays off: {twin} is on with the same key")
         managed = [] if active else queries.managed_positions(account)
         if managed:
             named = ", ".join(f"{one.slot} is {one.state} (position {one.pk})" for one in managed)

@@ -23,7 +23,7 @@ def switch_off(account: Account, answers: Answers, by: str) -> str:
 
 
 def switch_on(account: Account, answers: Answers, by: str) -> str:
-    """Raises NotPossible if it is on."""
+    """Raises NotPossible if it is on, or if another account with its key is."""
     if not operations.switch_account(account=account, active=True, reason=answers["reason"], by=by):
         raise NotPossible(f"account {account} is switched on already")
     return f"{account} is switched on: the next poll looks at it."

@@ -163,6 +163,22 @@ def test_with_nothing_open_a_reason_is_enough_and_it_can_be_switched_on_again(ad
     assert Event.objects.filter(kind=EventKind.ACCOUNT_SWITCHED_ON).count() == 1
 
 
+@pytest.mark.parametrize("variable", ["BINANCE_API_KEY", "ITS_OWN_NAME_FOR_IT"])
+def test_an_account_is_not_switched_on_beside_another_one_with_its_key(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    for name in ("BINANCE_API_KEY", "ITS_OWN_NAME_FOR_IT"):
+        monkeypatch.setenv(name, "the same key")
+    account = factories.account(active=False)
+    factories.account("second", api_key_env=variable)
+    assert "second is on with the same key" in messages(answer(admin_client, "switch_on", account))
+    assert not reread(account).active
+    assert not Event.objects.exists()
+    Account.objects.filter(name="second").update(active=False)
+    answer(admin_client, "switch_on", account)
+    assert reread(account).active
+
+
 @pytest.mark.parametrize("verb", ["panic", "pause", "resume", "switch_off", "switch_on"])
 def test_a_reader_can_do_nothing_to_an_account(client: Client, verb: str) -> None:
     reader = User.objects.create_user("reader", is_staff=True)

@@ -1,5 +1,6 @@
 """Accounts, and the slots that ownership is counted in."""
 
+import os
 from decimal import Decimal
 
 from django.core.exceptions import ValidationError
@@ -66,10 +67,18 @@ class Account(models.Model):
     def log_ids(self) -> dict[str, object]:
         return {"account": self.name}
 
+    def twin(self) -> "Account | None":
+        """Another active account with the same key: both would see, and close, the same positions."""
+        key = os.environ.get(self.api_key_env)
+        for other in Account.objects.filter(active=True).exclude(pk=self.pk).order_by("pk"):
+            if other.api_key_env == self.api_key_env or (key and os.environ.get(other.api_key_env) == key):
+                return other
+        return None
+
     def clean(self) -> None:
-        """Two accounts with one key would both see, and close, the same positions. Raises ValidationError."""
-        twin = Account.objects.filter(active=True, api_key_env=self.api_key_env).exclude(pk=self.pk).first()
-        if self.active and twin is not None:
+        """An active account has a key of its own. Raises ValidationError."""
+        twin = self.twin() if self.active else None
+        if twin is not None:
             raise ValidationError({"api_key_env": f"This is the key of the account {twin} already."})
 
 
