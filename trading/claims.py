@@ -178,6 +178,26 @@ def begin_attempt(intent: OrderIntent, desk: Desk) -> OrderAttempt:
     return attempt
 
 
+def sign_anew(attempt: OrderAttempt, desk: Desk) -> bool:
+    """Commit to the attempt with the time of now, and to a lease from now on.
+
+    False if the intent is in other hands by now, or settled: then nothing may be sent. Whoever takes it later
+    finds the new time, and waits for its fence.
+    """
+    with transaction.atomic():
+        held = OrderIntent.objects.filter(
+            pk=attempt.intent_id,
+            state=IntentState.SENDING,
+            attempts_made=attempt.number,
+            lease_holder=desk.holder,
+        )
+        if not held.update(lease_until=desk.clock() + _lease()):
+            return False
+        attempt.timestamp_ms = desk.exchange.now_ms()
+        attempt.save(update_fields=["timestamp_ms"])
+    return True
+
+
 def _new_attempt(intent: OrderIntent, desk: Desk, at: datetime) -> OrderAttempt:
     number = intent.attempts_made
     name = client_order_id(intent.pk, number, purpose=intent.purpose, tag=settings.INSTALLATION_TAG)

@@ -4,7 +4,8 @@
            makes a second live exit impossible, whoever asks.
 2. Take    `take`: one executor gets the intent, with a lease and a numbered attempt, and commits.
 3. Send    `_send`: one order, never more than the exchange holds, signed with the attempt's own timestamp,
-           so that the exchange itself refuses it once timestamp + recvWindow has passed.
+           so that the exchange itself refuses it once timestamp + recvWindow has passed. Where the exchange
+           was slow to say what it holds, the attempt is committed anew with a new one before.
 4. Record  `_record`: fills, states and events in one transaction; the intent's owner settles in the same.
 5. Unknown `_look_up`: by client order id. The next attempt only past the fence, or where the venue itself
            makes a second order harmless.
@@ -29,13 +30,14 @@ from trading.claims import (
     claim_and_begin,
     due_intents,
     lock_slot,
+    sign_anew,
     take,
 )
 from trading.domain.exits import ExitPlan, Verdict
 from trading.domain.lifecycle import LIVE_INTENT_STATES, IntentState
 from trading.domain.types import MarketOrder, OrderReport, OrderSide
 from trading.exchange.calls import whole_budget
-from trading.exchange.errors import ExchangeError, OutcomeUnknown, Refused
+from trading.exchange.errors import ExchangeError, NotSent, OutcomeUnknown, Refused
 from trading.logcontext import about
 from trading.models import Account, OrderAttempt, OrderIntent, Slot
 from trading.models.intent import Owner, Purpose
@@ -75,6 +77,8 @@ __all__ = [
 ]
 
 STEPS_PER_RUN = 12
+# The share of an order's window that its planning may use up; its way to the exchange needs the rest.
+UNSIGNED_SHARE = 1 / 3
 
 
 def execute(intent_id: int, desk: Desk) -> datetime | None:
@@ -131,7 +135,7 @@ def _run(attempt: OrderAttempt, desk: Desk, early: EarlyRead | None, alone: bool
 def _send(attempt: OrderAttempt, desk: Desk, early: EarlyRead | None, alone: bool) -> OrderReport | None:
     """The exchange's answer to the order; None when there is none, and what came of it is recorded."""
     try:
-        if not _plan(attempt, desk, early, alone):
+        if not _plan(attempt, desk, early, alone) or not _is_in_time(attempt, desk):
             return None
     except ExchangeError as error:
         recording.not_executed(attempt, error, at=desk.clock())
@@ -166,6 +170,22 @@ def _plan(attempt: OrderAttempt, desk: Desk, early: EarlyRead | None, alone: boo
         _record_overtaken(intent, desk, rules.base_asset)
     recording.nothing_sent(attempt, plan, base_asset=rules.base_asset, at=desk.clock())
     return False
+
+
+def _is_in_time(attempt: OrderAttempt, desk: Desk) -> bool:
+    """Whether the order may go. An exchange that is slow to say what is held must not keep a stop from going.
+
+    Signed before these questions, the order would be refused as too late each time. What was read long ago
+    is asked again instead. Raises NotSent.
+    """
+    if not attempt.intent.is_exit:
+        return True
+    age_ms = desk.exchange.now_ms() - attempt.timestamp_ms
+    if age_ms <= settings.ORDER_RECV_WINDOW_MS * UNSIGNED_SHARE:
+        return True
+    if age_ms > max(settings.ORDER_RECV_WINDOW_MS, settings.HTTP_TIMEOUT_S[1] * 1000):
+        raise NotSent(f"it took {age_ms} ms to plan the order: planned again")
+    return sign_anew(attempt, desk)
 
 
 def _refuse_late_entry(intent: OrderIntent, now: datetime) -> None:

@@ -43,6 +43,7 @@ TROUBLES: Mapping[str, Mapping[str, Any]] = {
     "order too late": {"kind": "late_accept", "delay_ms": RECV_WINDOW_MS + 500, **ORDER},
     "order very late": {"kind": "late_accept", "delay_ms": 4_000, **ORDER},
     "refused": {"kind": "error_code", "code": -1013, **ORDER},
+    "slow balances": {"kind": "latency_ms", "ms": RECV_WINDOW_MS * 2 // 5, "path": "isolated/account"},
     "partly filled": {"kind": "partial_fill", "ratio": "0.5", "count": 1},
 }
 GONE = "already gone"

@@ -38,6 +38,7 @@ _CLAIM = "trading.execution:claim"
 _TAKE = "trading.execution:take"
 _BEGIN = "trading.claims:begin_attempt"
 _PAIRS = "trading.exchange.rest:BinanceMargin.margin_pairs"
+_ANEW = "trading.execution:sign_anew"
 _SEND = "trading.exchange.rest:BinanceMargin.send_market_order"
 _ANSWER = "http.client:HTTPResponse.begin"
 _FIND = "trading.evidence:find"
@@ -148,6 +149,12 @@ POINTS: dict[str, Row] = {
         given_up=_all(_COMMIT, "after", since=_NEVER),
         before_the_second_order=_all(_SEND, "before", nth=2),
         second_answer_on_its_way=_all(_ANSWER, "after", since=_SEND, nth=2),
+    ),
+    **_amid(
+        "slow balances",
+        before_signing_anew=_all(_ANEW, "before"),
+        signed_anew_before_the_commit=_all(_COMMIT, "before", since=_ANEW),
+        signed_anew=_all(_COMMIT, "after", since=_ANEW),
     ),
     **_amid(
         "partly filled",
