@@ -33,11 +33,11 @@ def install() -> None:
 def drive_stops_of_silent_consumer(account: Account, desk: Desk) -> None:
     """Runs with every poll. An error is announced; the next poll tries again."""
     try:
-        claimed = watchdog.stand_in(account, desk)
-        ours = operations.hand_over(claimed).ours
-        for intent in claimed:
-            if intent.pk in ours:
-                operations.execute_here(intent)
+        for claimed in watchdog.stand_in(account, desk):
+            ours = operations.hand_over(claimed).ours
+            for intent in claimed:
+                if intent.pk in ours:
+                    _finish(intent)
     except (ExchangeError, DatabaseError):
         log.critical("%s: the watchdog could not drive Core's stops", account, exc_info=True)
 

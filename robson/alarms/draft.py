@@ -53,7 +53,7 @@ TO_DO: Mapping[Kind, str] = {
     "network and at the exchange's status page.",
     Kind.POLL_LATE: "The consumer polls in its place. Start the safetynet worker, beat and Redis again; "
     "`robson doctor` says which of them is missing.",
-    Kind.CONSUMER_DEAD: "The poll drives Core's stops with one price every 20 s. Start the consumer again "
+    Kind.CONSUMER_DEAD: "The poll drives Core's stops, but only every 20 s. Start the consumer again "
     "and read the end of its log.",
     Kind.RECONCILIATION: "If that was you, nothing. If not, change the API key, look who has access to the "
     "account, and look at the pair in the Binance app.",

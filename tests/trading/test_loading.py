@@ -13,6 +13,7 @@ from trading.consumer import loading
 from trading.domain.lifecycle import PositionState
 from trading.domain.types import Candle, Side, Tick
 from trading.exchange.port import Exchange
+from trading.gaps import gap
 
 MINUTE, HOUR = 60_000, 3_600_000
 NOW_MS = 1_800_000_030_000
@@ -48,7 +49,7 @@ class History:
 
 def minutes_told(gap_ms: int, side: Side = Side.LONG) -> tuple[set[int], History, list[Tick]]:
     history = History()
-    ticks = loading.gap(cast(Exchange, history), SYMBOL, side, after_ms=NOW_MS - gap_ms)
+    ticks = gap(cast(Exchange, history), SYMBOL, side, after_ms=NOW_MS - gap_ms)
     return {int(tick.price) for tick in ticks}, history, ticks
 
 

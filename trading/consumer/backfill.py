@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 from django.db import Error as DatabaseError
 
 from trading import gateway, queries
-from trading.consumer import loading
 from trading.consumer.feed import FeedAge
 from trading.consumer.lanes import Lane, Lanes
 from trading.consumer.market import Market
 from trading.domain.types import Side, Tick
 from trading.exchange.errors import ExchangeError
+from trading.gaps import gap
 
 log = logging.getLogger(__name__)
 
@@ -171,7 +171,7 @@ def _prices_since(symbol: str, side: Side, since_ms: int) -> list[Tick]:
         try:
             exchange = gateway.exchange_for(account)
             if since_ms:
-                return loading.gap(exchange, symbol, side, after_ms=since_ms)
+                return gap(exchange, symbol, side, after_ms=since_ms)
             return [exchange.price(symbol)]
         except ExchangeError as error:
             log.warning("%s: no prices over the connection of %s: %s", symbol, account, error)
