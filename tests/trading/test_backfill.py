@@ -26,10 +26,15 @@ class Slow:
     """An exchange that answers about the past when it is told to."""
 
     def __init__(self, answer: Sequence[Tick]) -> None:
-        self.answer, self.asked, self.may_answer = answer, 0, threading.Event()
+        self.answer, self.may_answer = answer, threading.Event()
+        self.since_ms: list[int] = []
+
+    @property
+    def asked(self) -> int:
+        return len(self.since_ms)
 
     def prices_since(self, _symbol: str, _side: Side, since_ms: int) -> list[Tick]:
-        self.asked += 1
+        self.since_ms.append(since_ms)
         assert self.may_answer.wait(10)
         return [tick for tick in self.answer if tick.time_ms > since_ms]
 
@@ -141,6 +146,89 @@ async def test_a_second_reconnect_asks_anew_and_releases_nothing_early(
         await until(lambda: recorder.fired)
         assert slow.asked == 1
     assert recorder.fired == [touch]
+
+
+def reconnect(filling: Backfill) -> None:
+    filling.connected()
+    filling.subscribed()
+
+
+async def test_a_gap_whose_answer_is_late_is_not_lost_when_the_line_drops_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recorder = Recorder(Side.LONG)
+    first, touch, recovered, later = series([1_000, 940, 1_010, 1_012])
+    slow = Slow([touch, recovered, later])
+    recorder.market.on_tick(first)
+    with reconnecting(recorder, slow, monkeypatch) as (filling, _):
+        reconnect(filling)
+        recorder.market.on_tick(recovered)
+        await until(lambda: not recorder.market.symbols[SYMBOL].behind)
+        reconnect(filling)
+        recorder.market.on_tick(later)
+        slow.may_answer.set()
+        await until(lambda: not recorder.market.symbols[SYMBOL].standing)
+    assert recorder.fired == [touch]
+
+
+async def test_a_gap_is_not_lost_when_the_line_drops_before_a_late_acknowledgement(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recorder = Recorder(Side.LONG)
+    first, quiet, touch, recovered = series([1_000, 1_005, 940, 1_010])
+    slow = Slow([quiet])
+    slow.may_answer.set()
+    recorder.market.on_tick(first)
+    with reconnecting(recorder, slow, monkeypatch) as (filling, _):
+        filling.connected()
+        await until(lambda: slow.asked and not recorder.market.symbols[SYMBOL].behind)
+        recorder.market.on_tick(recovered)
+        slow.answer = [quiet, touch, recovered]
+        reconnect(filling)
+        await until(lambda: not recorder.market.symbols[SYMBOL].standing)
+    assert recorder.fired == [touch]
+
+
+async def test_a_gap_of_which_the_exchange_could_not_tell_is_asked_for_at_the_next_reconnect(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recorder = Recorder(Side.LONG)
+    first, touch, recovered = series([1_000, 940, 1_010])
+    slow = Slow([touch, recovered])
+    slow.may_answer.set()
+    recorder.market.on_tick(first)
+    with reconnecting(recorder, slow, monkeypatch) as (filling, _):
+        with monkeypatch.context() as away:
+            away.setattr(backfill, "_prices_since", unreachable)
+            reconnect(filling)
+            recorder.market.on_tick(recovered)
+            await until(lambda: not recorder.market.symbols[SYMBOL].behind)
+        reconnect(filling)
+        await until(lambda: not recorder.market.symbols[SYMBOL].standing)
+    assert recorder.fired == [touch]
+
+
+def unreachable(*_: object) -> list[Tick]:
+    raise NotSent("no network")
+
+
+async def test_after_a_late_answer_the_next_gap_begins_at_the_last_price(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recorder = Recorder(Side.LONG)
+    first, missed, recovered, later = series([1_000, 1_005, 1_010, 1_012])
+    slow = Slow([missed, recovered])
+    recorder.market.on_tick(first)
+    with reconnecting(recorder, slow, monkeypatch) as (filling, _):
+        reconnect(filling)
+        recorder.market.on_tick(recovered)
+        await until(lambda: not recorder.market.symbols[SYMBOL].behind)
+        slow.may_answer.set()
+        await until(lambda: not recorder.market.symbols[SYMBOL].standing)
+        recorder.market.on_tick(later)
+        reconnect(filling)
+        await until(lambda: slow.asked == 2)
+    assert slow.since_ms == [first.time_ms, later.time_ms]
 
 
 def test_prices_come_over_any_account_whose_connection_serves(world: World) -> None:

@@ -7,7 +7,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.consumer.market import EntryWatch, Market, StopWatch
+from trading.consumer.loading import TRADES_GAP_MS
+from trading.consumer.market import OWED_FOR_MS, EntryWatch, Market, StopWatch
 from trading.domain.crossover import Signal
 from trading.domain.lifecycle import PositionState
 from trading.domain.trailing import TrailingStop, on_price
@@ -109,15 +110,42 @@ def test_an_answer_that_comes_late_gives_the_stop_of_an_uninterrupted_stream(
     recorder.market.fall_behind()
     for tick in ticks[back:released]:
         recorder.market.on_tick(tick)
-    recorder.market.catch_up(SYMBOL, [])
+    recorder.market.catch_up(SYMBOL, [], whole=False)
     for tick in ticks[released:]:
         recorder.market.on_tick(tick)
-    recorder.market.catch_up_late(SYMBOL, ticks[lost:answered])
+    recorder.market.catch_up(SYMBOL, ticks[lost:answered])
     found = oracle(side, ticks)
     assert len(recorder.fired) <= 1
     if not found[0] or any(tick == found[0][0] for tick in ticks[:answered]):
         # A stop that should have been tighter when a price came is the one thing that cannot be made up for.
         check(recorder, found, ticks[back:])
+
+
+@given(prices=some_prices, side=sides, data=st.data())
+def test_a_second_gap_before_the_answer_about_the_first_gives_the_stop_of_an_uninterrupted_stream(
+    prices: list[int], side: Side, data: st.DataObject
+) -> None:
+    """Whether the second answer comes in time or late as well."""
+    ticks = series(prices)
+    lost, back, lost_again, back_again = sorted(data.draw(st.integers(1, len(ticks))) for _ in range(4))
+    released = data.draw(st.integers(back_again, len(ticks)))
+    recorder = Recorder(side)
+    for tick in ticks[:lost]:
+        recorder.market.on_tick(tick)
+    recorder.market.fall_behind()
+    recorder.market.catch_up(SYMBOL, [], whole=False)
+    for tick in ticks[back:lost_again]:
+        recorder.market.on_tick(tick)
+    assert recorder.market.fall_behind() == {SYMBOL: ticks[lost - 1].time_ms}
+    for tick in ticks[back_again:released]:
+        recorder.market.on_tick(tick)
+    if data.draw(st.booleans()):
+        recorder.market.catch_up(SYMBOL, [], whole=False)
+    for tick in ticks[released:]:
+        recorder.market.on_tick(tick)
+    recorder.market.catch_up(SYMBOL, ticks[lost:])
+    check(recorder, oracle(side, ticks), [*ticks[back:lost_again], *ticks[back_again:]])
+    assert recorder.fired or recorder.market.fall_behind() == {SYMBOL: ticks[-1].time_ms}
 
 
 def check(recorder: Recorder, expected: tuple[list[Tick], Decimal | None], live: Sequence[Tick]) -> None:
@@ -240,3 +268,69 @@ def test_a_second_reconnect_falls_behind_from_where_the_first_did() -> None:
     assert recorder.market.fall_behind() == {SYMBOL: first.time_ms}
     recorder.market.on_tick(second)
     assert recorder.market.fall_behind() == {SYMBOL: first.time_ms}
+
+
+def test_a_peak_in_a_gap_that_is_still_owed_raises_the_stop_after_the_next_gap() -> None:
+    recorder = Recorder(Side.LONG)
+    first, peak, back, later = series([1_000, 1_100, 1_070, 1_072])
+    recorder.market.on_tick(first)
+    recorder.market.fall_behind()
+    recorder.market.on_tick(back)
+    recorder.market.catch_up(SYMBOL, [], whole=False)
+    recorder.market.fall_behind()
+    recorder.market.on_tick(later)
+    recorder.market.catch_up(SYMBOL, [peak, back, later])
+    assert (recorder.fired, recorder.stop.stop) == ([], Decimal(1_050))
+
+
+def test_a_price_that_touches_the_present_stop_does_not_wait_although_an_older_gap_is_owed() -> None:
+    recorder = Recorder(Side.LONG)
+    first, peak, touch = series([1_000, 1_100, 1_040])
+    recorder.market.on_tick(first)
+    recorder.market.fall_behind()
+    recorder.market.catch_up(SYMBOL, [], whole=False)
+    recorder.market.on_tick(peak)
+    recorder.market.fall_behind()
+    recorder.market.on_tick(touch)
+    assert recorder.fired == [touch]
+
+
+def test_a_new_peak_does_not_judge_the_lower_prices_before_it() -> None:
+    recorder = Recorder(Side.LONG)
+    first, back, low, peak = series([1_000, 1_010, 1_005, 1_100])
+    recorder.market.on_tick(first)
+    recorder.market.fall_behind()
+    recorder.market.on_tick(back)
+    recorder.market.catch_up(SYMBOL, [], whole=False)
+    recorder.market.fall_behind()
+    recorder.market.on_tick(peak)
+    recorder.market.catch_up(SYMBOL, [back, low, peak])
+    assert (recorder.fired, recorder.stop.stop) == ([], Decimal(1_050))
+
+
+def test_a_gap_that_is_owed_for_long_does_not_blur_the_next_one() -> None:
+    """Both together would be told by candles."""
+    recorder = Recorder(Side.LONG)
+    first, last = (Tick(SYMBOL, Decimal(1_000), time_ms) for time_ms in (1_000, 1_001 + OWED_FOR_MS))
+    recorder.market.on_tick(first)
+    assert recorder.market.fall_behind() == {SYMBOL: first.time_ms}
+    recorder.market.catch_up(SYMBOL, [], whole=False)
+    recorder.market.on_tick(last)
+    assert recorder.market.fall_behind() == {SYMBOL: last.time_ms}
+    assert OWED_FOR_MS < TRADES_GAP_MS
+
+
+def test_what_is_owed_to_stops_that_are_gone_is_not_asked_for() -> None:
+    recorder = Recorder(Side.LONG)
+    first, second = series([1_000, 1_010])
+    recorder.market.on_tick(first)
+    recorder.market.fall_behind()
+    recorder.market.catch_up(SYMBOL, [], whole=False)
+    recorder.market.expect(SYMBOL)
+    recorder.market.keep_only(set())
+    other = watch_of(Side.LONG)
+    other.key = "2"
+    recorder.market.add_stop(other)
+    recorder.market.loaded(SYMBOL)
+    recorder.market.on_tick(second)
+    assert recorder.market.fall_behind() == {SYMBOL: second.time_ms}

@@ -130,11 +130,11 @@ def test_progress_is_given_once_and_announced_by_a_tenth_of_the_distance() -> No
 def test_positions_that_need_no_watch_are_forgotten_with_their_symbol() -> None:
     heard = Heard()
     heard.add_stop(StopWatch(position()))
-    assert heard.market.streams() == {"btcusdt@trade"}
+    assert heard.market.streams() == ["btcusdt@trade"]
     heard.market.keep_only({1})
-    assert heard.market.streams() == {"btcusdt@trade"}
+    assert heard.market.streams() == ["btcusdt@trade"]
     heard.market.keep_only(set())
-    assert heard.market.streams() == set()
+    assert heard.market.streams() == []
     heard.tell(1)
     assert heard.stops == []
 
@@ -192,12 +192,21 @@ def test_detector_that_is_warm_fires_on_the_first_live_candle_that_crosses() -> 
     heard.market.expect(SYMBOL)
     heard.market.add_entry(entry_watch(), [candle(0, 100), candle(1, 90)])
     heard.market.loaded(SYMBOL)
-    assert heard.market.streams() == {"btcusdt@trade", "btcusdt@kline_1m"}
+    assert heard.market.streams() == ["btcusdt@trade", "btcusdt@kline_1m"]
     heard.market.on_candle(candle(2, 120, closed=False))
     assert heard.signals == []
     heard.market.on_candle(candle(2, 120))
     heard.market.on_candle(candle(2, 120))
     assert [signal.id for signal in heard.signals] == ["1:179999"]
+
+
+def test_prices_of_stops_come_before_other_prices_and_those_before_candles() -> None:
+    heard = Heard()
+    for symbol in ("AUSDT", "ZUSDT", SYMBOL):
+        heard.market.expect(symbol)
+    heard.market.add_stop(StopWatch(position()))
+    heard.market.add_entry(entry_watch())
+    assert heard.market.streams() == ["btcusdt@trade", "ausdt@trade", "zusdt@trade", "btcusdt@kline_1m"]
 
 
 def test_missing_candle_takes_the_watch_off_until_it_is_loaded_again() -> None:

@@ -1,4 +1,7 @@
-"""A symbol that was not streamed before: what is traded until its stream is acknowledged counts too."""
+"""A symbol that was not streamed before: what is traded until its stream is acknowledged counts too.
+
+And what becomes of more streams than one connection carries.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -11,7 +14,8 @@ from tests.trading.world import SYMBOL, World
 from trading.consumer import backfill, process
 from trading.consumer.process import Consumer
 from trading.domain.lifecycle import PositionState
-from trading.domain.types import Tick
+from trading.domain.types import Side, Tick
+from trading.exchange import streams
 from trading.exchange.connection import Link, LinkState
 
 
@@ -120,3 +124,40 @@ def test_nobody_goes_on_asking_for_the_past_of_a_position_that_has_ended(
         await until(lambda: not consumer._loads)
 
     consume(act)
+
+
+def test_of_more_streams_than_a_connection_carries_the_last_candles_are_left_out_and_told_of_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for module in (process, streams):
+        monkeypatch.setattr(module, "MAX_STREAMS", 2)
+    world.armed(interval="15m")
+    world.armed(Side.SHORT, interval="1m")
+
+    async def act(consumer: Consumer) -> None:
+        await until(lambda: len(consumer.market.streams()) == 3)
+        for _ in range(3):
+            await consumer.sync()
+        assert consumer.stream._wanted == {"btcusdt@trade", "btcusdt@kline_15m"}
+        consumer.market.keep_only(set())
+        await consumer.sync()
+
+    consume(act)
+    (told,) = [record for record in caplog.records if record.levelname == "CRITICAL"]
+    assert "1 of 3 streams are left out" in told.getMessage()
+    assert "disarm something (btcusdt@kline_1m)" in told.getMessage()
+
+
+def test_more_prices_of_stops_than_a_connection_carries_do_not_end_the_consumer(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for module in (process, streams):
+        monkeypatch.setattr(module, "MAX_STREAMS", 0)
+    world.enter()
+
+    async def act(consumer: Consumer) -> None:
+        await consumer.sync()
+        assert not consumer.stream._wanted
+
+    consume(act)
+    assert "1 of 1 streams are left out" in caplog.text

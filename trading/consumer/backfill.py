@@ -61,11 +61,11 @@ class Backfill:
         self.connections += 1
         self._subscribed.clear()
         if self._catching is not None:
-            # Its answers end before this connection began; who is still behind is behind from there.
+            # Its answers end before this connection began; what it still owes is asked for again from there.
             self._catching.cancel()
-        last_ms = self._market.fall_behind()
-        if last_ms:
-            self._catching = self._keep(self._catch_up(last_ms))
+        since_ms = self._market.fall_behind()
+        if since_ms:
+            self._catching = self._keep(self._catch_up(since_ms))
 
     def _keep(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
         task = asyncio.get_running_loop().create_task(work)
@@ -122,34 +122,40 @@ class Backfill:
         for tick in missed:
             self._market.on_tick(tick)
 
-    async def _catch_up(self, last_ms: Mapping[str, int]) -> None:
+    async def _catch_up(self, since_ms: Mapping[str, int]) -> None:
         acknowledged = await self.acknowledged()
         lanes = cycle(self._lanes.catching)
         await asyncio.gather(
-            *(self._catch_one_up(symbol, last_ms[symbol], next(lanes)) for symbol in last_ms)
+            *(
+                self._catch_one_up(symbol, since_ms[symbol], next(lanes), whole=acknowledged)
+                for symbol in since_ms
+            )
         )
         if not acknowledged:
             # What was traded between those answers and the first price of the stream is in neither.
             await self.carried()
-            for symbol, since_ms in last_ms.items():
-                self._market.catch_up_late(symbol, await self._prices(symbol, since_ms, next(lanes)))
+            for symbol in since_ms:
+                self._take(symbol, await self._prices(symbol, since_ms[symbol], next(lanes)), whole=True)
 
-    async def _catch_one_up(self, symbol: str, since_ms: int, lane: Lane) -> None:
+    async def _catch_one_up(self, symbol: str, since_ms: int, lane: Lane, *, whole: bool) -> None:
         asked = self._keep(self._prices(symbol, since_ms, lane))
         await asyncio.wait({asked}, timeout=ANSWERED_WITHIN_S)
-        if asked.done() and not asked.exception():
-            self._market.catch_up(symbol, asked.result())
-            return
-        log.error("%s: no answer about the prices that were missed, the present ones count", symbol)
-        self._market.catch_up(symbol, [])
-        self._market.catch_up_late(symbol, await asked)
+        if not asked.done() or asked.exception():
+            log.error("%s: no answer about the prices that were missed, the present ones count", symbol)
+            self._market.catch_up(symbol, [], whole=False)
+        self._take(symbol, await asked, whole=whole)
+
+    def _take(self, symbol: str, prices: list[Tick] | None, *, whole: bool) -> None:
+        """The answer about a gap, `whole` if it reaches up to the stream. Without one, it stays owed."""
+        self._market.catch_up(symbol, prices or [], whole=whole and prices is not None)
 
     async def _missed(self, symbol: str, lane: Lane) -> list[Tick]:
         """Every price since the last one that was seen; none when the exchange cannot be asked."""
         state = self._market.symbols.get(symbol)
-        return await self._prices(symbol, state.seen_ms if state else 0, lane)
+        return await self._prices(symbol, state.seen_ms if state else 0, lane) or []
 
-    async def _prices(self, symbol: str, since_ms: int, lane: Lane) -> list[Tick]:
+    async def _prices(self, symbol: str, since_ms: int, lane: Lane) -> list[Tick] | None:
+        """Every price after an exchange time (ms); None when the exchange cannot be asked."""
         state = self._market.symbols.get(symbol)
         if state is None:
             return []
@@ -159,7 +165,7 @@ class Backfill:
         except (ExchangeError, DatabaseError) as error:
             log.error("%s: prices over REST failed: %s", symbol, error)
             self._unanswered.add(symbol)
-            return []
+            return None
         self._unanswered.discard(symbol)
         return prices
 

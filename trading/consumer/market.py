@@ -1,7 +1,7 @@
 """What watches the market: one call per price or candle, no I/O. All prices of a symbol come through here,
 whatever their source, so that a stop is the same stop however its price arrived."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from operator import attrgetter
@@ -16,6 +16,9 @@ from trading.services import Progress
 ZERO = Decimal(0)
 # A stop goes into the event log once it has moved by this share of its distance.
 ANNOUNCED_SHARE = Decimal("0.1")
+# Up to here a new gap is asked for together with an older one that is still owed. Beyond it the two would be
+# told by candles, too coarse for the new one.
+OWED_FOR_MS = 10 * 60_000
 
 
 class StopWatch:
@@ -68,9 +71,16 @@ class SymbolState:
     behind: bool = False
     held_back: list[Tick] = field(default_factory=list)
     standing: dict[str, TrailingStop] = field(default_factory=dict)
-    """The stops as they stood when the symbol last fell behind."""
+    """The stops as they stood at `owed_ms`; empty when nothing is owed."""
+    owed_ms: int = 0
+    """The exchange's time (ms) from which on the list of trades is still owed, while some is."""
     last: Tick | None = None
     dropped: int = 0
+
+    @property
+    def holds(self) -> bool:
+        """Whether a position's stop depends on its prices."""
+        return bool(self.stops or self.unloaded)
 
     def forget(self, watch: StopWatch) -> None:
         del self.stops[watch.key]
@@ -83,6 +93,21 @@ class SymbolState:
         if self.last is not None:
             return self.last.time_ms
         return min((watch.stop.last_time_ms for watch in self.look()), default=0)
+
+    def fall_behind(self) -> int:
+        """Prices may have been missed from now on. Returns the exchange's time (ms) to ask from.
+
+        That is where an older answer is still owed from, if the stops of that time are still watched.
+        """
+        if self.behind:
+            return self.owed_ms
+        seen_ms = self.seen_ms
+        owed = {key: stop for key, stop in self.standing.items() if key in self.stops}
+        if not owed or seen_ms - self.owed_ms > OWED_FOR_MS:
+            owed, self.owed_ms = {}, seen_ms
+        self.standing = {watch.key: watch.stop for watch in self.look()} | owed
+        self.behind = True
+        return self.owed_ms
 
     def tighten(self, key: str, extreme: Decimal | None) -> None:
         """Give a stop of the book a better extreme (quote currency) than its own."""
@@ -227,20 +252,16 @@ class Market:
     def fall_behind(self) -> dict[str, int]:
         """Prices may have been missed: until `catch_up`, new ones touch stops and do not raise them.
 
-        Returns the symbols with the exchange's time (ms) of the last price, those still behind included.
+        Returns the symbols with the exchange's time (ms) of the last price before that, those still behind
+        included. Where an earlier answer is still owed, that is the last price before the earlier gap.
         """
-        missed = {state.symbol: state.seen_ms for state in self.symbols.values() if state.stops}
-        for symbol in missed:
-            state = self.symbols[symbol]
-            if not state.behind:
-                state.behind, state.standing = True, {watch.key: watch.stop for watch in state.look()}
-        return missed
+        return {state.symbol: state.fall_behind() for state in self.symbols.values() if state.stops}
 
     def _check(self, state: SymbolState, tick: Tick) -> None:
         """Whatever was missed can only have tightened a stop: a price that touches it is not held back."""
-        for key, stop in list(state.standing.items()):
-            if _touches(stop, tick):
-                self._fire(state, key, replace(stop, fired=True), tick)
+        for watch in list(state.look()):
+            if _touches(watch.stop, tick):
+                self._fire(state, watch.key, replace(watch.stop, fired=True), tick)
 
     def _fire(self, state: SymbolState, key: str, stop: TrailingStop, tick: Tick) -> None:
         state.standing.pop(key, None)
@@ -251,23 +272,30 @@ class Market:
         watch.stop = stop
         self._on_stop(watch, tick)
 
-    def catch_up(self, symbol: str, missed: Iterable[Tick]) -> None:
-        """First what was missed, oldest first, then what was held back meanwhile."""
+    def catch_up(self, symbol: str, missed: Iterable[Tick], *, whole: bool = True) -> None:
+        """First what was missed, oldest first, then what was held back meanwhile.
+
+        `missed` begins where `fall_behind` said. It may come late, after newer prices have counted. Unless it
+        is the `whole` of what was missed, the rest is still owed: nothing is held back any more, and the next
+        answer, also after another `fall_behind`, has to begin there again.
+        """
         state = self.symbols.get(symbol)
-        if state is None or not state.behind:
+        if state is None or not (state.behind or state.standing):
             return
-        state.behind = False
-        held_back, state.held_back = state.held_back, []
-        for tick in [*missed, *held_back]:
+        held_back: list[Tick] = []
+        if state.behind:
+            state.behind, held_back, state.held_back = False, state.held_back, []
+        past, newer = _split(missed, state.last)
+        self._make_up(state, past)
+        if whole:
+            state.standing = {}
+        for tick in [*newer, *held_back]:
             self.on_tick(tick)
 
-    def catch_up_late(self, symbol: str, missed: Sequence[Tick]) -> None:
-        """What was missed, after newer prices have counted: a touched stop fires, a better peak is kept."""
-        state = self.symbols.get(symbol)
-        if state is None or state.behind:
-            return
+    def _make_up(self, state: SymbolState, past: list[Tick]) -> None:
+        """For what is older than prices that have counted: a touched stop fires, a better peak is kept."""
         for key, stop in list(state.standing.items()):
-            for tick in missed:
+            for tick in past:
                 step = on_price(stop, tick.price, tick.time_ms)
                 stop = step.next  # noqa: PLW2901  # the stop as it went through these prices
                 if step.fired:
@@ -276,14 +304,18 @@ class Market:
             else:
                 state.tighten(key, stop.extreme)
 
-    def streams(self) -> set[str]:
-        """The Binance streams that feed what is watched."""
-        wanted: set[str] = set()
-        for state in self.symbols.values():
-            name = state.symbol.lower()
-            wanted.add(f"{name}@trade")
-            wanted.update(f"{name}@kline_{watch.detector.interval}" for watch in state.entries)
-        return wanted
+    def streams(self) -> list[str]:
+        """The Binance streams that feed what is watched, what matters most first.
+
+        Prices feed stops and come before candles, which only feed entries.
+        """
+        states = sorted(self.symbols.values(), key=lambda state: (not state.holds, state.symbol))
+        candles = {
+            f"{state.symbol.lower()}@kline_{watch.detector.interval}"
+            for state in states
+            for watch in state.entries
+        }
+        return [*(f"{state.symbol.lower()}@trade" for state in states), *sorted(candles)]
 
 
 def _touches(stop: TrailingStop, tick: Tick) -> bool:
@@ -297,3 +329,12 @@ def _is_past(tick: Tick, last: Tick) -> bool:
     if tick.time_ms != last.time_ms:
         return tick.time_ms < last.time_ms
     return 0 < tick.trade_id <= last.trade_id
+
+
+def _split(ticks: Iterable[Tick], last: Tick | None) -> tuple[list[Tick], list[Tick]]:
+    """Those older than the last price that counted, and the others."""
+    past: list[Tick] = []
+    newer: list[Tick] = []
+    for tick in ticks:
+        (past if last is not None and _is_past(tick, last) else newer).append(tick)
+    return past, newer

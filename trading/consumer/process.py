@@ -26,6 +26,7 @@ from trading.domain.types import Candle, Tick
 from trading.exchange.connection import USUAL, Link, LinkState
 from trading.exchange.errors import ExchangeError
 from trading.exchange.frames import FrameDecoder
+from trading.exchange.port import MAX_STREAMS
 from trading.exchange.streams import MarketStream
 from trading.logcontext import about
 from trading.models import Account, Heartbeat, Position
@@ -42,6 +43,8 @@ HEARTBEAT_S = 2.0
 HOLD_DOWN_S = 10.0
 WATCH_S = 5.0
 RECONCILE_S = 60.0
+# So many of the streams that are left out are named.
+NAMED = 5
 
 Companion = Callable[[datetime], None]
 _companions: list[Companion] = []
@@ -70,6 +73,7 @@ class Consumer:
         self.frames = 0
         self._counted = 0
         self._known: set[tuple[int, str]] = set()
+        self._left_out: list[str] = []
         self._wake = asyncio.Event()
         self._reconnected = asyncio.Event()
         self._since = gateway.utc_now()
@@ -140,9 +144,22 @@ class Consumer:
             if (position.pk, position.state) not in self._known:
                 self._begin(position)
         self._known = states
-        if self.stream.set_streams(self.market.streams()):
+        if self.stream.set_streams(self._streams()):
             self.backfill.lacking()
         self._follow_accounts(positions)
+
+    def _streams(self) -> list[str]:
+        """What one connection carries of the streams. Arming counts them, but not those of two at once."""
+        wanted = self.market.streams()
+        carried, left_out = wanted[:MAX_STREAMS], wanted[MAX_STREAMS:]
+        if left_out and left_out != self._left_out:
+            log.critical(
+                "%d of %d streams are left out, since one connection carries %d; entries that wait for them "
+                "do not come: disarm something (%s)",
+                len(left_out), len(wanted), MAX_STREAMS, _some(left_out),
+            )  # fmt: skip
+        self._left_out = left_out
+        return carried
 
     def _follow_accounts(self, positions: list[Position]) -> None:
         by_account: dict[Account, set[str]] = {}
@@ -267,6 +284,11 @@ class Consumer:
 
 def _name(job: Callable[..., object]) -> str:
     return str(getattr(job, "__name__", job))
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 async def _pause(seconds: float, wake: asyncio.Event | None) -> None:
