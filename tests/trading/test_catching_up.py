@@ -7,12 +7,12 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.consumer.loading import TRADES_GAP_MS
 from trading.consumer.market import OWED_FOR_MS, EntryWatch, Market, StopWatch
 from trading.domain.crossover import Signal
 from trading.domain.lifecycle import PositionState
 from trading.domain.trailing import TrailingStop, on_price
 from trading.domain.types import Side, Tick, Venue
+from trading.gaps import TRADES_GAP_MS
 from trading.models import Account, Position, Slot
 
 SYMBOL = "BTCUSDT"
