@@ -131,6 +131,11 @@ def fresh(intent: OrderIntent) -> OrderIntent:
     return OrderIntent.objects.select_related("slot__account").get(pk=intent.pk)
 
 
+def fresh_state(position: Position) -> str:
+    position.refresh_from_db()
+    return position.state
+
+
 def signal_for(position: Position, price: Decimal = PRICE) -> Signal:
     return Signal(
         id=f"{position.pk}:1",
