@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterator
+from importlib import import_module
 
 import pytest
 import redis
+from django.apps import apps
 from django.db import connections
 from hypothesis import settings
 
@@ -64,6 +66,21 @@ def simulator(_simulator_process: SimulatorProcess) -> SimulatorProcess:
     # How wrong the clock was in another test.
     gateway._offset_at.cache_clear()
     return _simulator_process
+
+
+SCHEDULING = (
+    "trading.migrations.0003_schedule_sweep_and_pruning",
+    "trading.migrations.0006_schedule_reconciliation",
+    "safetynet.migrations.0006_schedule_poll",
+    "robson.migrations.0002_schedule_pruning_of_alarms",
+)
+
+
+@pytest.fixture
+def schedule(db: None) -> None:
+    """Beat's tasks as the migrations write them, whatever another test's flush has taken away."""
+    for name in SCHEDULING:
+        import_module(name).schedule(apps, None)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from robson.alarms.kinds import Kind, manner
 from robson.alarms.models import Telling
 from robson.local import commands
 from robson.local.ports import free_port
@@ -130,6 +131,9 @@ def test_what_happens_to_orders_and_positions_is_told_once_also_across_a_kill(
         cause=lambda: start(live_process, endpoint.address),
     )
     arrives(endpoint, "CRITICAL ban: account main", "HTTP 418", cause=lambda: be_banned(world))
+    # Not so soon after the start of the alarms: the Safety Net may be about to find it.
+    settled = manner(Kind.UNPROTECTED).settle.total_seconds()
+    endpoint.wait_for("CRITICAL unprotected position: BTCUSDT Long", within_s=settled + WITHIN_S)
     assert all_told(endpoint) == {
         "exit executed: BTCUSDT Long": 3,
         "dust: BTCUSDT Long": 1,

@@ -15,7 +15,7 @@ from tests.doctor.support import FAILED, OK, WARNING, bad, verdicts
 from tests.live import LiveProcesses
 from trading.models import Heartbeat
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("schedule")]
 
 
 def sent(**ago: float) -> None:

@@ -13,6 +13,7 @@ from robson.alarms.process import Alarms
 log = logging.getLogger(__name__)
 
 NICENESS = 5
+ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 class Command(BaseCommand):
@@ -29,8 +30,11 @@ class Command(BaseCommand):
             log.warning("%s is not set: alarms are written down and shown, and nobody is told", config.URLS)
         # A list and not an event: a second signal may come while the first one sets it, and wait for ever.
         asked: list[int] = []
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in ENDING:
             signal.signal(number, lambda got, _: asked.append(got))
         # Whatever this machine has to do, exits come first.
         os.nice(NICENESS)
         Alarms(found).run(lambda: bool(asked))
+        # Python gives the signals back on its way out, and one more would make a clean end look like a death.
+        for number in ENDING:
+            signal.signal(number, signal.SIG_IGN)
