@@ -39,6 +39,7 @@ def come_to_rest(world: World, watcher: Watcher) -> None:
     if world.bridge.flights:
         world.wait(SOON_S)
         _round(world)
+        watcher.look()
     _until_all_is_well(world, watcher)
     sleepers = [executor for executor in world.executors if executor.asleep]
     for executor in sleepers:
@@ -100,14 +101,12 @@ def _deliver(world: World) -> None:
 def check_end(world: World, watcher: Watcher) -> None:
     """Raises AssertionError unless every position came to a good end, or is held and protected."""
     assert not watcher.live_intents, f"intents {watcher.live_intents} are live"
-    positions = list(Position.objects.select_related("slot").filter(slot__account=world.account))
-    guards = list(
-        GuardedPosition.objects.select_related("slot").filter(
-            slot__account=world.account, state__in=LIVE_GUARD_STATES
-        )
-    )
-    assert {position.state for position in positions} <= ENDED, positions
-    active = [position for position in positions if position.state == PositionState.ACTIVE]
+    bad = [row for row in watcher.replay.rows if row.table == "position" and row.state not in ENDED]
+    assert not bad, bad
+    positions = Position.objects.select_related("slot").filter(slot__account=world.account)
+    active = list(positions.filter(state=PositionState.ACTIVE))
+    guarded = GuardedPosition.objects.select_related("slot").filter(slot__account=world.account)
+    guards = list(guarded.filter(state__in=LIVE_GUARD_STATES))
     protected: list[Position | GuardedPosition] = [*active, *guards]
     for held in protected:
         assert not _is_due(held, world.price) or _is_exempt(held, world), f"{held} goes on at {world.price}"

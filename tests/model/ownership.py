@@ -31,7 +31,7 @@ class Ownership:
         for order, before in fresh:
             named = parse_client_id(order.client_order_id)
             assert named is not None, order.client_order_id
-            intent = OrderIntent.objects.select_related("position", "slot").get(pk=named.intent_id)
+            intent = OrderIntent.objects.get(pk=named.intent_id)
             self._judge(intent, order, before)
 
     def _judge(self, intent: OrderIntent, order: Order, before: Decimal) -> None:

@@ -51,7 +51,7 @@ MOVES = {table: {kind for kind, _ in steps} for table, steps in STEPS.items()}
 EVENTS = """
 SELECT e.id, e.kind, e.position_id, e.intent_id, e.guard_id
   FROM trading_event e JOIN trading_slot s ON s.id = e.slot_id
- WHERE s.account_id = %s AND e.id > %s ORDER BY e.id
+ WHERE s.account_id = %(account)s AND e.id > %(last)s ORDER BY e.id;
 """
 ROWS = """
 SELECT 'position', p.id, p.state, p.slot_id, p.stop_price, FALSE
@@ -78,10 +78,11 @@ class Replay:
     def check(self) -> None:
         """Read on. Raises AssertionError unless every row is in the state that its events lead to."""
         with connection.cursor() as cursor:
-            cursor.execute(EVENTS, (self._account_id, self._last_id))
+            # Both in one trip: they are asked after every step.
+            cursor.execute(EVENTS + ROWS, {"account": self._account_id, "last": self._last_id})
             for self._last_id, kind, *ids in cursor.fetchall():
                 self._follow(EventKind(kind), dict(zip(STEPS, ids, strict=True)))
-            cursor.execute(ROWS, {"account": self._account_id})
+            cursor.nextset()
             self.rows = [Row(*found) for found in cursor.fetchall()]
         states = {(row.table, row.row_id): row.state for row in self.rows}
         assert states == self._states, f"rows {states}, by their events {self._states}"
