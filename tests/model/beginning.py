@@ -1,7 +1,7 @@
 """How examples begin: played once by the real parts, and copied for every further example.
 
-To arm, enter, guard and watch takes as long as all the rest of an example. To have Django write each copy took
-a tenth of it, so what is kept are the statements that insert it.
+To arm, enter, guard and watch takes as long as all the rest of an example. To have Django write each copy
+took a tenth of it, so what is kept are the statements that insert it.
 """
 
 import copy
