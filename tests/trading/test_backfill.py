@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -210,6 +211,46 @@ async def test_a_gap_of_which_the_exchange_could_not_tell_is_asked_for_at_the_ne
 
 def unreachable(*_: object) -> list[Tick]:
     raise NotSent("no network")
+
+
+def nonsense(*_: object) -> list[Tick]:
+    raise KeyError("a field that was always there")
+
+
+@pytest.mark.parametrize("trouble", [unreachable, nonsense])
+async def test_a_gap_of_which_the_exchange_could_not_tell_is_asked_for_again_without_a_reconnect(
+    monkeypatch: pytest.MonkeyPatch, trouble: Callable[..., list[Tick]]
+) -> None:
+    recorder = Recorder(Side.LONG)
+    first, touch, recovered = series([1_000, 940, 1_010])
+    slow = Slow([touch, recovered])
+    slow.may_answer.set()
+    failures = iter(range(3))
+
+    def at_first(*question: Any) -> list[Tick]:
+        return slow.prices_since(*question) if next(failures, None) is None else trouble()
+
+    recorder.market.on_tick(first)
+    with reconnecting(recorder, slow, monkeypatch) as (filling, _):
+        monkeypatch.setattr(backfill, "_prices_since", at_first)
+        monkeypatch.setattr(backfill, "ASK_AGAIN_S", 0.01)
+        reconnect(filling)
+        recorder.market.on_tick(recovered)
+        await until(lambda: recorder.fired)
+    assert recorder.fired == [touch]
+    assert slow.since_ms == [first.time_ms]
+
+
+async def test_whoever_is_never_told_of_a_gap_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder(Side.LONG)
+    recorder.market.on_tick(series([1_000])[0])
+    with reconnecting(recorder, Slow([]), monkeypatch) as (filling, _):
+        monkeypatch.setattr(backfill, "_prices_since", unreachable)
+        monkeypatch.setattr(backfill, "ASK_FOR_S", 0)
+        reconnect(filling)
+        await until(lambda: "stays unknown" in caplog.text)
 
 
 async def test_after_a_late_answer_the_next_gap_begins_at_the_last_price(

@@ -17,7 +17,7 @@ from django.db import Error as DatabaseError
 from trading import gateway, queries
 from trading.consumer.feed import FeedAge
 from trading.consumer.lanes import Lane, Lanes
-from trading.consumer.market import Market
+from trading.consumer.market import OWED_FOR_MS, Market
 from trading.domain.types import Side, Tick
 from trading.exchange.errors import ExchangeError
 from trading.gaps import gap
@@ -31,6 +31,9 @@ QUESTIONS_PER_CHECK = 5
 # From a new connection to prices that count: for the acknowledgement, then for the answers.
 SUBSCRIBED_WITHIN_S = 1.0
 ANSWERED_WITHIN_S = 1.0
+# A gap that the exchange could not tell of is asked for again, as long as single trades can tell it.
+ASK_AGAIN_S = 5.0
+ASK_FOR_S = OWED_FOR_MS / 1_000
 
 
 class Backfill:
@@ -131,19 +134,29 @@ class Backfill:
                 for symbol in since_ms
             )
         )
-        if not acknowledged:
-            # What was traded between those answers and the first price of the stream is in neither.
-            await self.carried()
-            for symbol in since_ms:
-                self._take(symbol, await self._prices(symbol, since_ms[symbol], next(lanes)), whole=True)
 
     async def _catch_one_up(self, symbol: str, since_ms: int, lane: Lane, *, whole: bool) -> None:
         asked = self._keep(self._prices(symbol, since_ms, lane))
         await asyncio.wait({asked}, timeout=ANSWERED_WITHIN_S)
-        if not asked.done() or asked.exception():
+        if not asked.done():
             log.error("%s: no answer about the prices that were missed, the present ones count", symbol)
             self._market.catch_up(symbol, [], whole=False)
-        self._take(symbol, await asked, whole=whole)
+        prices = await asked
+        self._take(symbol, prices, whole=whole)
+        if prices is None or not whole:
+            await self._owe(symbol, since_ms, lane)
+
+    async def _owe(self, symbol: str, since_ms: int, lane: Lane) -> None:
+        """Ask again until there is an answer; the next reconnect ends it, and asks from the same time."""
+        # What was traded between an answer and the first price of the stream is in neither.
+        await self.carried()
+        deadline = time.monotonic() + ASK_FOR_S
+        while (prices := await self._prices(symbol, since_ms, lane)) is None:
+            if time.monotonic() >= deadline:
+                log.critical("%s: what was missed since the stream dropped stays unknown", symbol)
+                return
+            await asyncio.sleep(ASK_AGAIN_S)
+        self._take(symbol, prices, whole=True)
 
     def _take(self, symbol: str, prices: list[Tick] | None, *, whole: bool) -> None:
         """The answer about a gap, `whole` if it reaches up to the stream. Without one, it stays owed."""
@@ -164,6 +177,10 @@ class Backfill:
             prices = await lane.run(lambda: _prices_since(symbol, side, since_ms))
         except (ExchangeError, DatabaseError) as error:
             log.error("%s: prices over REST failed: %s", symbol, error)
+            self._unanswered.add(symbol)
+            return None
+        except Exception:  # one symbol's trouble must not end the watch over the others
+            log.critical("%s: prices over REST failed as nobody expected", symbol, exc_info=True)
             self._unanswered.add(symbol)
             return None
         self._unanswered.discard(symbol)
