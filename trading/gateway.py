@@ -15,6 +15,7 @@ from trading import bans, journal, metrics
 from trading.domain.types import ListedPair
 from trading.exchange import weights
 from trading.exchange.calls import CallReport, CallSettings, Offset, silences
+from trading.exchange.clock import steady
 from trading.exchange.endpoints import Endpoints, check_mix
 from trading.exchange.errors import RetryLater, StopAndPage
 from trading.exchange.http import Timeouts
@@ -93,7 +94,7 @@ def utc_now() -> datetime:
 def exchange_clock() -> Callable[[], int]:
     """Tells the exchange's time (ms), as far as this process has measured it."""
     offset = _offset_at(endpoints().api)
-    return lambda: int(time.time() * 1000) + offset.ms
+    return lambda: int(steady() * 1000) + offset.ms
 
 
 def _connect(account: Account) -> BinanceMargin:

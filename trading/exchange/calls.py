@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from trading.exchange import parsing_market, weights
+from trading.exchange.clock import steady
 from trading.exchange.endpoints import Endpoints
 from trading.exchange.errors import ExchangeError, Refused, RetryLater, StopAndPage
 from trading.exchange.http import BinanceHttp, Timeouts
@@ -65,13 +66,13 @@ class Offset:
 class CallSettings:
     """How calls are made.
 
-    `clock` is the local time in seconds since the epoch, `offset` what to add for the exchange's; it may be
+    `clock` is a local time in seconds since the epoch, `offset` what to add for the exchange's; it may be
     shared by all threads. `recv_window_ms` applies to everything but orders, which bring their own.
     """
 
     timeouts: Timeouts = field(default_factory=Timeouts)
     recv_window_ms: int = 5_000
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float] = steady
     offset: Offset = field(default_factory=Offset)
     before_call: Callable[[str], None] = lambda _name: None
     after_call: Callable[[CallReport], None] = lambda _report: None
