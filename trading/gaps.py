@@ -1,14 +1,15 @@
 """Prices that were missed, asked for afterwards: by the consumer, and by whoever stands in for it."""
 
+from collections.abc import Iterator
 from itertools import chain
 
 from trading.domain.types import Candle, Side, Tick
 from trading.exchange.port import Exchange
 
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
-# Up to here every single trade of the gap is replayed; beyond it, candles of a minute, or of an hour.
+# Up to here every single trade of the gap is replayed, and then up to here candles of a minute.
 TRADES_GAP_MS = 15 * MINUTE_MS
-CANDLES_LIMIT = 1_000
+MINUTES_GAP_MS = 1_000 * MINUTE_MS
 
 
 def gap(exchange: Exchange, symbol: str, side: Side, *, after_ms: int) -> list[Tick]:
@@ -18,25 +19,35 @@ def gap(exchange: Exchange, symbol: str, side: Side, *, after_ms: int) -> list[T
     before the last one seen cannot be told.
 
     A gap too long for single trades is told by candles, each as its worst price first: a stop that may have
-    been touched was touched. Single trades lead up to the first whole candle.
+    been touched was touched. Single trades lead up to the first whole minute, and minutes to the first whole
+    hour.
     """
     since_ms, now_ms = after_ms + 1, exchange.now_ms()
-    step_ms = _candle_ms(now_ms - since_ms)
-    if step_ms == 0:
+    if now_ms - since_ms <= TRADES_GAP_MS:
         return list(exchange.aggregate_trades(symbol, start_ms=since_ms, end_ms=now_ms))
-    first_ms = (since_ms // step_ms + 1) * step_ms
-    trades = exchange.aggregate_trades(symbol, start_ms=since_ms, end_ms=first_ms - 1)
-    interval = "1m" if step_ms == MINUTE_MS else "1h"
-    candles = exchange.candles(symbol, interval, limit=(now_ms - first_ms) // step_ms + 2)
-    whole = [candle for candle in candles if candle.open_time_ms >= first_ms]
-    return [*trades, *chain.from_iterable(_path(candle, side) for candle in whole)]
+    minutes_ms, after = _next(since_ms, MINUTE_MS), now_ms + 1
+    hours_ms = after if now_ms - since_ms < MINUTES_GAP_MS else _next(minutes_ms, HOUR_MS)
+    trades = exchange.aggregate_trades(symbol, start_ms=since_ms, end_ms=minutes_ms - 1)
+    minutes = _candles(exchange, symbol, "1m", minutes_ms, hours_ms)
+    hours = _candles(exchange, symbol, "1h", hours_ms, after)
+    return [*trades, *chain.from_iterable(_path(candle, side) for candle in chain(minutes, hours))]
 
 
-def _candle_ms(gap_ms: int) -> int:
-    """The length of the candles that tell a gap, so that one answer holds them all; 0 for single trades."""
-    if gap_ms <= TRADES_GAP_MS:
-        return 0
-    return MINUTE_MS if gap_ms // MINUTE_MS < CANDLES_LIMIT - 2 else HOUR_MS
+def _next(time_ms: int, step_ms: int) -> int:
+    """The first multiple of a step from a time on."""
+    return -(-time_ms // step_ms) * step_ms
+
+
+def _candles(
+    exchange: Exchange, symbol: str, interval: str, start_ms: int, before_ms: int
+) -> Iterator[Candle]:
+    """All candles that open in this span, oldest first, page by page."""
+    while start_ms < before_ms:
+        page = exchange.candles_between(symbol, interval, start_ms=start_ms, end_ms=before_ms - 1)
+        if not page:
+            return
+        yield from page
+        start_ms = page[-1].close_time_ms + 1
 
 
 def _path(candle: Candle, side: Side) -> list[Tick]:

@@ -83,6 +83,16 @@ class Bridge:
         body = [market_json.kline(candle) for candle in found]
         return parsing_market.candles(body, symbol=symbol, interval=interval, now_ms=self.now_ms())
 
+    def candles_between(self, symbol: str, interval: str, *, start_ms: int, end_ms: int) -> Sequence[Candle]:
+        found: list[SimulatedCandle] = self._ask(
+            "candles",
+            lambda: self.simulator.board.candles(
+                symbol, interval, start_ms=start_ms, end_ms=end_ms, limit=1_000
+            ),
+        )
+        body = [market_json.kline(candle) for candle in found]
+        return parsing_market.candles(body, symbol=symbol, interval=interval, now_ms=self.now_ms())
+
     def aggregate_trades(self, symbol: str, *, start_ms: int, end_ms: int) -> Sequence[Tick]:
         found: list[TradePrint] = self._ask(
             "aggregate_trades",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, cast
 
 import pytest
@@ -33,13 +34,11 @@ class History:
         minutes = range(-(-start_ms // MINUTE), end_ms // MINUTE + 1)
         return [Tick(symbol, Decimal(minute), minute * MINUTE) for minute in minutes]
 
-    def candles(self, symbol: str, interval: str, *, limit: int) -> Sequence[Candle]:
-        self.asked.append((interval, limit))
+    def candles_between(self, symbol: str, interval: str, *, start_ms: int, end_ms: int) -> Sequence[Candle]:
         step = MINUTE if interval == "1m" else HOUR
-        last = NOW_MS // step
-        return [
-            self._candle(symbol, interval, index * step, step) for index in range(last - limit + 1, last + 1)
-        ]
+        opened = range(-(-start_ms // step), end_ms // step + 1)[:1_000]
+        self.asked.append((interval, len(opened)))
+        return [self._candle(symbol, interval, index * step, step) for index in opened]
 
     def _candle(self, symbol: str, interval: str, open_ms: int, step: int) -> Candle:
         low, high = open_ms // MINUTE, (open_ms + step) // MINUTE - 1
@@ -62,20 +61,25 @@ def test_short_gap_is_told_trade_by_trade(gap_ms: int) -> None:
 
 @pytest.mark.parametrize("gap_ms", [16 * MINUTE, 3 * HOUR + 17_001, 16 * HOUR])
 def test_long_gap_is_told_by_minutes_without_a_hole_at_its_start(gap_ms: int) -> None:
-    told, history, ticks = minutes_told(gap_ms)
+    told, _, ticks = minutes_told(gap_ms)
     assert told == set(range(-(-(NOW_MS - gap_ms + 1) // MINUTE), NOW_MS // MINUTE + 1))
     assert all(tick.time_ms > NOW_MS - gap_ms for tick in ticks)
     assert [tick.time_ms for tick in ticks] == sorted(tick.time_ms for tick in ticks)
-    assert max(limit for kind, *limits in history.asked if kind == "1m" for limit in limits) <= 1000
 
 
-@pytest.mark.parametrize("gap_ms", [17 * HOUR, 45 * HOUR, 30 * 24 * HOUR])
-def test_gap_of_days_is_told_by_hours_back_to_its_start(gap_ms: int) -> None:
-    _, history, ticks = minutes_told(gap_ms)
-    assert ticks[0].time_ms - (NOW_MS - gap_ms) <= HOUR
-    assert max(tick.price for tick in ticks) >= NOW_MS // MINUTE
-    assert [kind for kind, *_ in history.asked] == ["trades", "1h"]
-    assert history.asked[1][1] <= 1000
+@pytest.mark.parametrize("gap_ms", [17 * HOUR, 45 * HOUR, 30 * 24 * HOUR, 60 * 24 * HOUR])
+def test_gap_of_days_is_told_by_hours_without_a_hole_and_with_few_trades(gap_ms: int) -> None:
+    told, history, ticks = minutes_told(gap_ms)
+    assert [kind for kind, *_ in history.asked[:3]] == ["trades", "1m", "1h"]
+    _, start_ms, end_ms = history.asked[0]
+    assert end_ms - start_ms < MINUTE
+    assert history.asked[1][1] < 60
+    # A candle is told by its first and last minute here, and so by all between.
+    edges = {-(-(NOW_MS - gap_ms + 1) // MINUTE), NOW_MS // MINUTE}
+    assert edges <= told
+    between = sorted(tick.price for tick in ticks)
+    assert max(later - earlier for earlier, later in pairwise(between)) <= HOUR // MINUTE
+    assert [tick.time_ms for tick in ticks] == sorted(tick.time_ms for tick in ticks)
 
 
 @pytest.mark.parametrize(("side", "worst"), [(Side.LONG, min), (Side.SHORT, max)])

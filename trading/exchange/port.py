@@ -45,6 +45,9 @@ class Exchange(Quotes, Protocol):
     def prices(self) -> Mapping[str, Decimal]:
         """The last price of every symbol, in one call."""
 
+    def candles_between(self, symbol: str, interval: str, *, start_ms: int, end_ms: int) -> Sequence[Candle]:
+        """Those that open between two exchange times, oldest first, the first thousand at most."""
+
     def aggregate_trades(self, symbol: str, *, start_ms: int, end_ms: int) -> Sequence[Tick]:
         """Every price between two exchange times, oldest first, paged as needed."""
 

@@ -111,7 +111,6 @@ class BinanceMargin:
         return parsing_market.candles(answer, symbol=symbol, interval=interval, now_ms=self.now_ms())
 
     def candles_between(self, symbol: str, interval: str, *, start_ms: int, end_ms: int) -> Sequence[Candle]:
-        """Those that open in this span, oldest first, a thousand at most."""
         span = {"startTime": start_ms, "endTime": end_ms}
         answer = self._caller.query(
             "candles", self._http.get_klines, symbol=symbol, interval=interval, limit=_PAGE, **span
