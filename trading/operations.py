@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 # As much as an intent keeps of it.
 REASON_LENGTH = 64
+# Which account of Binance's it is.
+KEYS = {"api_key_env", "api_secret_env"}
 BROKER_ERRORS = (BrokerError, RedisError, OSError)
 
 
@@ -114,7 +116,11 @@ def add_account(*, account: Account, reason: str, by: str) -> None:
 
 
 def change_account(*, account: Account, fields: Collection[str], reason: str, by: str) -> bool:
-    """Write these settings of an account and no others. False when they were so already."""
+    """Write these settings of an account and no others. False when they were so already.
+
+    Raises NotPossible for other keys while Core has something there: what it has is on the account that the
+    present ones lead to.
+    """
     with transaction.atomic():
         before = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
         changes = {
@@ -122,6 +128,8 @@ def change_account(*, account: Account, fields: Collection[str], reason: str, by
             for name in fields
             if getattr(before, name) != getattr(account, name)
         }
+        if KEYS & changes.keys():
+            _require_nothing_of_core(before, "keeps its keys")
         if changes:
             account.save(update_fields=list(changes))
             _announce(EventKind.ACCOUNT_CHANGED, account, reason, by, **changes)
@@ -141,16 +149,21 @@ def switch_account(*, account: Account, active: bool, reason: str, by: str) -> b
         twin = account.twin() if active else None
         if twin is not None:
             raise NotPossible(f"account {account} stays off: {twin} is on with the same key")
-        managed = [] if active else queries.managed_positions(account)
-        if managed:
-            named = ", ".join(f"{one.slot} is {one.state} (position {one.pk})" for one in managed)
-            raise NotPossible(f"account {account} stays on: {named}; close or disarm first")
+        if not active:
+            _require_nothing_of_core(account, "stays on")
         changed = Account.objects.filter(pk=account.pk, active=not active).update(active=active)
         if changed:
             kind = EventKind.ACCOUNT_SWITCHED_ON if active else EventKind.ACCOUNT_SWITCHED_OFF
             _announce(kind, account, reason, by)
     account.active = active
     return bool(changed)
+
+
+def _require_nothing_of_core(account: Account, else_it: str) -> None:
+    managed = queries.managed_positions(account)
+    if managed:
+        named = ", ".join(f"{one.slot} is {one.state} (position {one.pk})" for one in managed)
+        raise NotPossible(f"account {account} {else_it}: {named}; close or disarm first")
 
 
 def hand_over(intents: Iterable[OrderIntent]) -> HandOver:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from robson.holdings import holdings
 from trading import operations
-from trading.admin.account import AccountAdmin
+from trading.admin.account import AccountAdmin, AccountForm
 from trading.admin.asking import Answers, NotPossible, Verb
 from trading.admin.forms import ReasonForm
 from trading.models import Account
@@ -86,6 +86,21 @@ SWITCH_ON = Verb(
 )
 
 
+class OpenAccountForm(AccountForm):
+    """Other keys lead to another account of Binance's: nobody would watch what is open on this one."""
+
+    def clean(self) -> dict[str, Any] | None:
+        """Raises ValidationError for other keys while something is open."""
+        if self.instance.pk and operations.KEYS & set(self.changed_data):
+            lines = without_protection([self.instance])
+            if lines:
+                raise forms.ValidationError(
+                    [*lines, "Close this first. A new key of the same account goes into the same variable."]
+                )
+        return super().clean()
+
+
 @admin.register(Account)
 class Accounts(AccountAdmin):
+    form = OpenAccountForm
     verbs = (*AccountAdmin.verbs, SWITCH_OFF, SWITCH_ON)

@@ -1,5 +1,6 @@
 """Accounts in the admin: what is done to one is asked before, and is an event with its author and reason."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -209,3 +210,19 @@ def test_numbers_of_an_account_are_shown_as_people_write_them(admin_client: Clie
     assert ">2</td>" in listed
     for name, value in {"capital": "1000.5", "risk_percent": "1", "safety_stop_percent": "2"}.items():
         assert f'name="{name}" value="{value}"' in form
+
+
+@pytest.mark.parametrize("opened", [factories.core_position, factories.guard])
+def test_keys_are_not_changed_while_something_is_open(
+    admin_client: Client, opened: Callable[[str], object]
+) -> None:
+    """What is open is on the account that the present keys lead to."""
+    account = factories.account()
+    opened("BTCUSDT")
+    other = {**SETTINGS, "api_key_env": "OTHER_KEY"}
+    answered = admin_client.post(page("change", account.pk), other)
+    assert "Close this first" in answered.content.decode()
+    assert "BTCUSDT Long" in answered.content.decode()
+    assert reread(account).api_key_env == "BINANCE_API_KEY"
+    admin_client.post(page("change", account.pk), {**SETTINGS, "capital": "500"})
+    assert reread(account).capital == 500

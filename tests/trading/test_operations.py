@@ -7,7 +7,8 @@ import pytest
 from tests import factories
 from trading import operations
 from trading.domain.events import EventKind
-from trading.domain.lifecycle import PositionState
+from trading.domain.lifecycle import MANAGED_STATES, PositionState
+from trading.explain import NotPossible
 from trading.models import Account, Event, Position
 
 pytestmark = pytest.mark.django_db
@@ -79,3 +80,18 @@ def test_settings_that_are_so_already_are_no_event() -> None:
     account = factories.account()
     assert not operations.change_account(account=account, fields=["capital"], reason="enough", by="anna")
     assert events() == {}
+
+
+@pytest.mark.parametrize("state", MANAGED_STATES)
+def test_an_account_with_something_of_cores_keeps_its_keys(state: PositionState) -> None:
+    """Other keys lead to another account of Binance's, and there the position would be found gone."""
+    position = factories.core_position("BTCUSDT", state=state)
+    account = factories.account()
+    account.api_key_env = "OTHER_KEY"
+    with pytest.raises(NotPossible, match=f"keeps its keys.*position {position.pk}"):
+        operations.change_account(account=account, fields=["api_key_env"], reason="new key", by="anna")
+    account.refresh_from_db()
+    assert account.api_key_env == "BINANCE_API_KEY"
+    Position.objects.update(state=PositionState.CANCELLED)
+    account.api_key_env = "OTHER_KEY"
+    assert operations.change_account(account=account, fields=["api_key_env"], reason="new key", by="anna")
