@@ -1,5 +1,7 @@
 """What the exchange tells about an order whose answer was lost."""
 
+import logging
+
 from trading import fills, queries
 from trading.domain.exits import resend_is_harmless as _harmless
 from trading.domain.types import OrderReport
@@ -7,6 +9,8 @@ from trading.exchange.errors import OutcomeUnknown
 from trading.exchange.port import Exchange
 from trading.models import OrderAttempt
 from trading.planning import pair_of
+
+log = logging.getLogger(__name__)
 
 # An order is accepted with a timestamp that is this much ahead of the exchange's clock.
 CLOCK_AHEAD_MS = 1_000
@@ -17,8 +21,24 @@ def find(attempt: OrderAttempt, exchange: Exchange) -> OrderReport | None:
 
     Raises ExchangeError while that cannot be told.
     """
-    symbol = attempt.intent.slot.symbol
-    return exchange.find_order(symbol, attempt.client_order_id) or _executed_unseen(attempt, exchange)
+    return find_by_name(attempt, exchange) or _executed_unseen(attempt, exchange)
+
+
+def find_by_name(attempt: OrderAttempt, exchange: Exchange) -> OrderReport | None:
+    """The order of this name. Raises ExchangeError.
+
+    One from before the attempt was signed is another: numbers come again in a database that was restored.
+    """
+    report = exchange.find_order(attempt.intent.slot.symbol, attempt.client_order_id)
+    if report is None or report.time_ms >= _earliest_ms(attempt):
+        return report
+    log.critical("order %s of %s bears a name that is used again", report.order_id, attempt.client_order_id)
+    return None
+
+
+def _earliest_ms(attempt: OrderAttempt) -> int:
+    """The exchange's time before which it cannot have accepted this attempt."""
+    return attempt.timestamp_ms - CLOCK_AHEAD_MS
 
 
 def resend_is_harmless(attempt: OrderAttempt, exchange: Exchange) -> bool:
@@ -50,7 +70,7 @@ def _executed_unseen(attempt: OrderAttempt, exchange: Exchange) -> OrderReport |
 def _strangers(attempt: OrderAttempt, exchange: Exchange) -> list[str]:
     """Ids of orders that nobody here knows, on the same side, traded since the attempt was signed."""
     intent = attempt.intent
-    since_ms = attempt.timestamp_ms - CLOCK_AHEAD_MS
+    since_ms = _earliest_ms(attempt)
     known = queries.slot_order_ids(intent.slot)
     traded = {
         trade.order_id

@@ -223,7 +223,7 @@ def _record(attempt: OrderAttempt, desk: Desk, report: OrderReport) -> None:
 def _record_overtaken(intent: OrderIntent, desk: Desk, base_asset: str) -> None:
     """Nothing is left to trade: an attempt that was taken for never accepted may be the reason."""
     for earlier in recording.presumed_never_accepted(intent):
-        report = desk.exchange.find_order(intent.slot.symbol, earlier.client_order_id)
+        report = evidence.find_by_name(earlier, desk.exchange)
         if report is not None and report.is_final:
             report = fills.completed(report, desk.exchange)
             _executed(earlier, desk, report, ExitPlan(Verdict.FLAT), base_asset)

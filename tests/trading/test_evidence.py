@@ -1,14 +1,18 @@
 """An order that its name does not lead to although it was executed, and one by hand that looks like it."""
 
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from tests.domain.factories import own_trade
+from tests.other_clients import python_binance
 from tests.trading.world import PRICE, SYMBOL, World, fresh, interpose, until
 from trading import evidence, execution
+from trading.domain.client_ids import client_order_id
+from trading.domain.lifecycle import PositionState
 from trading.domain.types import OrderReport, OrderSide, OwnTrade
 from trading.execution import Desk
 from trading.models import OrderAttempt
@@ -92,3 +96,23 @@ def test_trade_whose_order_cannot_be_looked_up_yet_leaves_the_outcome_open(world
     execution.execute(intent.pk, unnamed(world, find_order_by_id=lambda _symbol, _order_id: None))
     assert (fresh(intent).state, fresh(intent).attempts_made) == ("unknown", 1)
     assert len(world.orders("SELL")) == 1
+
+
+def test_an_order_from_before_the_attempt_is_not_taken_for_it(world: World) -> None:
+    """In a database that was lost or restored, numbers come again, and so do names of orders."""
+    position = world.enter()
+    intent = world.request_exit(position)
+    name = client_order_id(intent.pk, 1, purpose="exit", tag=settings.INSTALLATION_TAG)
+    assert position.quantity is not None
+    lot = position.quantity.quantize(Decimal("0.00001"), rounding=ROUND_DOWN)
+    with python_binance(world.simulator.url) as earlier:
+        details = {"symbol": SYMBOL, "isIsolated": "TRUE", "type": "MARKET"}
+        earlier.create_margin_order(**details, side="BUY", quantity=str(lot + Decimal("0.00001")))
+        earlier.create_margin_order(**details, side="SELL", quantity=str(lot), newClientOrderId=name)
+    sold_ms = world.exchange.now_ms()
+    until(lambda: world.exchange.now_ms() > sold_ms + evidence.CLOCK_AHEAD_MS)
+    world.control.fault("timeout_before_accept", count=1, **ORDER)
+    world.settle(intent)
+    position.refresh_from_db()
+    assert position.state == PositionState.CLOSED
+    assert world.pair().base.net < Decimal("0.0001")
