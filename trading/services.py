@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import Error as DatabaseError
-from django.db import transaction
+from django.db import models, transaction
 
 from trading import at_once, execution, journal
 from trading.domain.events import EventKind
@@ -41,13 +41,25 @@ class Progress:
     time_ms: int
     announced: Decimal | None = None
 
+    @property
+    def tightens(self) -> models.Q:
+        """Positions whose stop is no tighter than this one, which lies below the extreme for a long."""
+        side = "lte" if self.stop < self.extreme else "gte"
+        return models.Q((f"stop_price__{side}", self.stop))
+
 
 def save_progress(*, batch: Iterable[Progress], at: datetime) -> None:
-    """Persist extremes and stops that moved. A position that left Active, or is further, stays as it is."""
+    """Persist extremes and stops that moved. A position that left Active, or is further, stays as it is.
+
+    So does one whose stop is tighter already: whoever would loosen it has missed a price.
+    """
     with transaction.atomic():
         for progress in batch:
             saved = Position.objects.filter(
-                pk=progress.position_id, state=PositionState.ACTIVE, extreme_time_ms__lte=progress.time_ms
+                progress.tightens,
+                pk=progress.position_id,
+                state=PositionState.ACTIVE,
+                extreme_time_ms__lte=progress.time_ms,
             ).update(
                 extreme_price=progress.extreme, stop_price=progress.stop, extreme_time_ms=progress.time_ms
             )

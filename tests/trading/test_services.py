@@ -32,6 +32,20 @@ def saved(position: Position) -> tuple[Decimal | None, int]:
     return position.extreme_price, position.extreme_time_ms
 
 
+@pytest.mark.parametrize(("side", "peaks"), [(Side.LONG, (62_000, 61_000)), (Side.SHORT, (58_000, 59_000))])
+def test_a_saved_stop_never_loosens(world: World, side: Side, peaks: tuple[int, int]) -> None:
+    """Whoever is later with a worse peak was not there for the better one."""
+    position = factories.core_position(side=side, extreme_time_ms=100)
+    away = Decimal(-1_200 if side is Side.LONG else 1_200)
+    best, later = (
+        Progress(position.pk, Decimal(peak), peak + away, time_ms)
+        for peak, time_ms in zip(peaks, (200, 300), strict=True)
+    )
+    services.save_progress(batch=[best, later], at=factories.NOON)
+    assert saved(position) == (best.extreme, best.time_ms)
+    assert position.stop_price == best.stop
+
+
 def test_progress_is_saved_and_announced_when_asked(world: World) -> None:
     position = factories.core_position(extreme_time_ms=100)
     services.save_progress(batch=[progress(position, 61_000, 200)], at=factories.NOON)
