@@ -18,10 +18,11 @@ def gap(exchange: Exchange, symbol: str, side: Side, *, after_ms: int) -> list[T
     Not those of that very millisecond: one order can trade at several prices in it, and which of them came
     before the last one seen cannot be told.
 
-    A gap too long for single trades is told by candles, each as its worst price first: a stop that may have
-    been touched was touched. Single trades lead up to the first whole minute, and minutes to the first whole
-    hour.
+    A gap too long for single trades is told by candles, each as its worst price first: a stop that is touched
+    as it stood before the candle was touched. Single trades lead up to the first whole minute, and minutes to
+    the first whole hour.
     """
+    exchange.ensure_clock()
     since_ms, now_ms = after_ms + 1, exchange.now_ms()
     if now_ms - since_ms <= TRADES_GAP_MS:
         return list(exchange.aggregate_trades(symbol, start_ms=since_ms, end_ms=now_ms))

@@ -58,6 +58,7 @@ def stand_in(account: Account, desk: Desk) -> Iterator[list[OrderIntent]]:
 
 
 def _priced(positions: Iterable[Position], desk: Desk) -> list[Priced]:
+    desk.exchange.ensure_clock()
     # The time from before the question: of what was traded after it nothing is known yet.
     time_ms, prices = desk.exchange.now_ms(), desk.exchange.prices()
     found = []

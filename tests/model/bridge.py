@@ -50,6 +50,9 @@ class Bridge:
     def sync_clock(self) -> int:
         return 0
 
+    def ensure_clock(self) -> None:
+        """It is the simulator's own."""
+
     def symbol_rules(self, symbol: str) -> SymbolRules:
         return self._rules.get(symbol, self.now_ms(), self._ask_rules)
 

@@ -9,11 +9,14 @@ import pytest
 
 from tests.trading.test_new_streams import until
 from tests.trading.world import SYMBOL, World
+from trading import gateway
 from trading.consumer import loading
 from trading.consumer.lanes import Lane, Lanes
 from trading.consumer.process import Consumer
 from trading.domain.lifecycle import PositionState
 from trading.exchange.connection import Link, LinkState
+
+HOUR_MS = 3_600_000
 
 
 def frame(price: str, time_ms: int) -> bytes:
@@ -66,6 +69,40 @@ def test_price_is_dated_by_the_exchange_in_a_thread_that_never_signs_anything(
     with closing(Lane("loading")) as lane:
         _, prices = lane.submit(lambda: loading.load_stop(position)).result()
     assert abs(prices[-1].time_ms - world.exchange.now_ms()) < 5_000
+
+
+def test_a_stop_is_not_loaded_before_the_exchange_has_told_the_time(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Loaded an hour ahead of it, it would take every price of that hour for old."""
+    world.control.fault("clock_skew_ms", ms=-HOUR_MS)
+    position = world.enter()
+    world.control.price(SYMBOL, "60500")
+    gateway._offset_at.cache_clear()
+    world.control.fault("http_status", status=503, path="/api/v3/time")
+
+    async def act() -> None:
+        consumer = Consumer()
+        try:
+            await consumer.lanes.open()
+            consumer.on_link(LinkState(Link.CONNECTED))
+            consumer.on_link(LinkState(Link.SUBSCRIBED))
+            await consumer.sync()
+            state = consumer.market.symbols[SYMBOL]
+            await until(lambda: state.stops or "cannot be watched yet" in caplog.text)
+            assert not state.stops
+            world.control.clear_faults()
+            world.control.fault("clock_skew_ms", ms=-HOUR_MS)
+            await consumer.sync()
+            await until(lambda: state.stops)
+            consumer.on_frame(frame("58000", int(time.time() * 1000) - HOUR_MS + 500))
+            await consumer.acting.finish()
+        finally:
+            consumer.lanes.close()
+
+    asyncio.run(act())
+    position.refresh_from_db()
+    assert (position.state, position.extreme_price) == (PositionState.CLOSED, 60_500)
 
 
 def test_keeping_warm_leaves_a_lane_free_for_an_exit_though_the_exchange_lets_the_question_hang(

@@ -10,7 +10,9 @@ import pytest
 
 from tests import factories
 from tests.trading.world import SYMBOL, World
+from trading import gateway, services
 from trading.consumer import loading
+from trading.consumer.market import Market
 from trading.domain.lifecycle import PositionState
 from trading.domain.types import Candle, Side, Tick
 from trading.exchange.port import Exchange
@@ -25,6 +27,9 @@ class History:
 
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
+
+    def ensure_clock(self) -> None:
+        self.asked.clear()
 
     def now_ms(self) -> int:
         return NOW_MS
@@ -114,3 +119,40 @@ def test_crossover_from_before_a_restart_is_history(world: World) -> None:
     now_ms = world.exchange.now_ms()
     detector = loading.detector_for(position, now_ms=now_ms)
     assert detector.armed_ms == now_ms - 30 * MINUTE
+
+
+def test_a_touch_in_a_gap_that_is_still_owed_outlasts_a_restart(world: World) -> None:
+    position = world.enter()
+    fired: list[Tick] = []
+
+    def begin() -> Market:
+        market = Market(on_stop=lambda _, tick: fired.append(tick), on_signal=print, on_gap=print)
+        position.refresh_from_db()
+        market.expect(SYMBOL)
+        market.add_stop(*loading.load_stop(position))
+        market.loaded(SYMBOL)
+        return market
+
+    market = begin()
+    market.fall_behind()
+    for price in ("58000", "60700"):
+        world.control.price(SYMBOL, price)
+    market.catch_up(SYMBOL, [], whole=False)
+    market.on_tick(Tick(SYMBOL, Decimal(60_700), world.exchange.now_ms(), 10**9))
+    services.save_progress(batch=market.take_progress(), at=gateway.utc_now())
+    begin()
+    assert [tick.price for tick in fired] == [Decimal(58_000)]
+
+
+def test_what_is_told_of_a_gap_in_the_end_lets_progress_be_saved(world: World) -> None:
+    position = world.enter()
+    market = Market(on_stop=print, on_signal=print, on_gap=print)
+    market.expect(SYMBOL)
+    market.add_stop(*loading.load_stop(position))
+    market.loaded(SYMBOL)
+    market.fall_behind()
+    market.catch_up(SYMBOL, [], whole=False)
+    market.on_tick(Tick(SYMBOL, Decimal(60_700), world.exchange.now_ms(), 10**9))
+    assert market.take_progress() == []
+    market.catch_up(SYMBOL, [])
+    assert [progress.extreme for progress in market.take_progress()] == [Decimal(60_700)]

@@ -154,7 +154,8 @@ class Backfill:
         while (prices := await self._prices(symbol, since_ms, lane)) is None:
             if time.monotonic() >= deadline:
                 log.critical("%s: what was missed since the stream dropped stays unknown", symbol)
-                return
+                prices = []
+                break
             await asyncio.sleep(ASK_AGAIN_S)
         self._take(symbol, prices, whole=True)
 
@@ -195,6 +196,7 @@ def _prices_since(symbol: str, side: Side, since_ms: int) -> list[Tick]:
             exchange = gateway.exchange_for(account)
             if since_ms:
                 return gap(exchange, symbol, side, after_ms=since_ms)
+            exchange.ensure_clock()
             return [exchange.price(symbol)]
         except ExchangeError as error:
             log.warning("%s: no prices over the connection of %s: %s", symbol, account, error)

@@ -245,8 +245,12 @@ class Market:
                 del self.symbols[state.symbol]
 
     def take_progress(self) -> list[Progress]:
-        """What has moved since the last call, over all stops."""
-        found = (watch.progress() for state in self.symbols.values() for watch in state.look())
+        """What has moved since the last call, over all stops.
+
+        Not where an answer is owed: who begins anew from what is saved must ask for the same gap.
+        """
+        told = (state for state in self.symbols.values() if not state.standing)
+        found = (watch.progress() for state in told for watch in state.look())
         return [progress for progress in found if progress is not None]
 
     def fall_behind(self) -> dict[str, int]:

@@ -60,6 +60,7 @@ class Offset:
     """How far (ms) the exchange's clock is ahead of ours, as last measured by anyone who shares it."""
 
     ms: int = 0
+    is_measured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,13 @@ class Caller:
         self._keep_within_budget("sync_clock", 1.0)
         # The first question may pay for a handshake: the quicker of two answers is the better measure.
         self._settings.offset.ms = min(self.measured_offset() for _ in range(2))[1]
+        self._settings.offset.is_measured = True
         return self._settings.offset.ms
+
+    def ensure_clock(self) -> None:
+        """Measure the offset unless it has been. Raises ExchangeError."""
+        if not self._settings.offset.is_measured:
+            self.sync_clock()
 
     def measured_offset(self) -> tuple[float, int]:
         """(round trip in seconds, offset in ms), taking the exchange to have answered half-way."""

@@ -39,6 +39,12 @@ class Exchange(Quotes, Protocol):
     def sync_clock(self) -> int:
         """Measure the offset to the exchange's clock, use it from now on, and return it in ms."""
 
+    def ensure_clock(self) -> None:
+        """Measure the offset unless this process has. Whoever dates a price by `now_ms` does this before.
+
+        A price from the future would make a stop take all later ones for old.
+        """
+
     def learn_rules(self, symbols: Collection[str]) -> None:
         """Have the rules of these symbols at hand, in as few calls as possible. Nothing if one is unknown."""
 

@@ -68,6 +68,9 @@ class BinanceMargin:
     def sync_clock(self) -> int:
         return self._caller.sync_clock()
 
+    def ensure_clock(self) -> None:
+        self._caller.ensure_clock()
+
     def symbol_rules(self, symbol: str) -> SymbolRules:
         return self._rules.get(symbol, self.now_ms(), self._ask_rules)
 
