@@ -73,9 +73,15 @@ def in_force(now: datetime) -> Q:
 
 
 def situations(sight: Sight, account: str, dismissed: Mapping[str, str]) -> list[Situation]:
-    """One for every slot that holds something or is guarded."""
+    """One for every slot that holds something or is guarded, but for those of which nothing is told."""
     found = {key: pair for pair in sight.pairs.values() if (key := _slot_of(account, pair)) is not None}
-    return [_situation(sight, key, found.get(key), dismissed) for key in sorted({*found, *sight.guards})]
+    told = sorted({*found, *sight.guards} - set(untold(sight)))
+    return [_situation(sight, key, found.get(key), dismissed) for key in told]
+
+
+def untold(sight: Sight) -> list[SlotKey]:
+    """Guarded slots whose pair the account's answer leaves out: that does not mean flat."""
+    return [key for key in sight.guards if key.symbol not in sight.pairs]
 
 
 def owned_quantity(sight: Sight, account: str, symbol: str) -> Decimal:

@@ -77,6 +77,9 @@ def _attempt(account: Account, desk: Desk, turn: Lease, report: PollReport) -> L
 def _run(account: Account, desk: Desk, turn: Lease, report: PollReport) -> Learned:
     sight = observing.observe(account, desk)
     slots = observing.situations(sight, account.name, turn.dismissed)
+    for key in observing.untold(sight):
+        report.failures.append(f"{sight.guards[key].slot}: the account's answer leaves its pair out")
+        log.error("Safety Net: %s", report.failures[-1])
     known = {situation.slot.symbol: situation.balances for situation in slots if situation.dismissed}
     work = acting.Work(account, desk, turn, sight, report, dismissed=known)
     report.found = sum(situation.held > 0 for situation in slots)

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -36,6 +37,24 @@ def test_a_guard_without_a_price_is_reported_and_not_marked_as_seen(
 
     assert (report.monitored, report.failures) == (1, ["BTCUSDT Long: the exchange gave no price"])
     assert live_guard().last_seen_at == before.last_seen_at
+
+
+def test_a_guard_whose_pair_the_answer_leaves_out_is_reported_and_not_taken_for_gone(
+    poll: Poll, market: SimulatorProcess, account: Account, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    poll()
+    before = live_guard()
+    pairs = dict(desk.exchange.margin_pairs())
+    del pairs["BTCUSDT"]
+    monkeypatch.setattr(BinanceMargin, "margin_pairs", lambda *_: pairs)
+
+    for seconds in (0, 40, 80):
+        later = desk.clock() + timedelta(seconds=seconds)
+        report = services.poll(account, replace(desk, clock=partial(max, later, later)))
+        assert report.failures == ["BTCUSDT Long: the account's answer leaves its pair out"]
+
+    assert (live_guard().state, live_guard().last_seen_at) == (GuardState.GUARDING, before.last_seen_at)
 
 
 def test_exits_that_are_due_come_before_the_positions_that_are_well(
