@@ -12,6 +12,7 @@ from typing import Any
 from django.db import Error as DatabaseError
 
 from trading import journal
+from trading.domain.clocks import latest
 from trading.domain.events import EventKind
 from trading.exchange.errors import ExchangeError, StopAndPage
 
@@ -35,7 +36,7 @@ class Ban:
 
 
 _lock = threading.Lock()
-_noted: dict[str, datetime] = {}
+_noted: dict[str, Ban] = {}
 _unwritten: list[Ban] = []
 
 
@@ -46,8 +47,8 @@ def note(account: str, error: ExchangeError, at: datetime) -> None:
     ban = Ban(account, at, at + timedelta(seconds=error.after_s), error.http_status, error.message)
     with _lock:
         known = _noted.get(account)
-        if known is None or ban.until > known + SAME_END:
-            _noted[account] = ban.until
+        if known is None or known.at > latest(at) or ban.until > known.until + SAME_END:
+            _noted[account] = ban
             _unwritten.append(ban)
 
 

@@ -13,11 +13,13 @@ from django.db.models import Q
 from trading import journal
 from trading.constraints import refused_by
 from trading.domain.client_ids import client_order_id
+from trading.domain.clocks import latest
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import LIVE_INTENT_STATES, IntentState, check_transition
 from trading.exchange.port import Exchange
 from trading.models import Event, OrderAttempt, OrderIntent, Position, Slot
 from trading.models.intent import Owner, Purpose
+from trading.reactions import LONGEST_WAIT_S
 
 SENT = check_transition(IntentState.PENDING, IntentState.SENDING)
 # The constraints that allow one live order of a purpose per slot.
@@ -224,8 +226,13 @@ def _takeable(intent_id: int, now: datetime) -> OrderIntent | None:
 
 
 def _due(now: datetime) -> Q:
-    free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
-    return free & Q(state__in=LIVE_INTENT_STATES, next_attempt_at__lte=now)
+    """Live, in nobody's hands, and its time has come, or is one of a clock that has been set back since."""
+    free = Q(lease_until__isnull=True) | Q(lease_until__lte=now) | Q(lease_until__gt=latest(now, _lease()))
+    longest = latest(now, timedelta(seconds=LONGEST_WAIT_S))
+    come = Q(next_attempt_at__lte=now) | Q(next_attempt_at__gt=longest)
+    # Nothing has postponed it yet: it was due when it was claimed.
+    come |= Q(next_attempt_at__gt=latest(now), attempts_made=0)
+    return free & come & Q(state__in=LIVE_INTENT_STATES)
 
 
 def _lease() -> timedelta:

@@ -33,6 +33,7 @@ from trading.claims import (
     sign_anew,
     take,
 )
+from trading.domain.clocks import age
 from trading.domain.exits import ExitPlan, Verdict
 from trading.domain.lifecycle import LIVE_INTENT_STATES, IntentState
 from trading.domain.types import MarketOrder, OrderReport, OrderSide
@@ -193,7 +194,7 @@ def _refuse_late_entry(intent: OrderIntent, now: datetime) -> None:
     # As the database has it now: the row in hand is from before the claim.
     if not Account.objects.filter(pk=intent.slot.account_id, active=True, entries_paused=False).exists():
         raise Refused("entries are paused, or the account is switched off: nothing was sent")
-    if now - intent.created_at > timedelta(seconds=settings.INTENT_LEASE_S):
+    if age(intent.created_at, now) > timedelta(seconds=settings.INTENT_LEASE_S):
         raise Refused("the signal is too old by now: nothing was sent")
 
 

@@ -4,16 +4,19 @@ from trading.exchange.errors import ExchangeError, NotSent, RetryLater, StopAndP
 
 FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 30.0
+# A ban may last for days. Asked again meanwhile, whoever has met it refuses without a call.
+LONGEST_WAIT_S = 120.0
 CLOCK_SKEW = -1021
 
 
 def retry_delay_s(error: ExchangeError, failures: int) -> float:
     """Seconds to wait after the `failures`-th failure in a row (from 1): 0, or 0.2 doubling up to 30.
 
+    What the exchange names counts up to LONGEST_WAIT_S: a later time is none that anybody can have written.
     A clock that was just set right and a request that never left are tried again at once, the first times.
     """
     if isinstance(error, RetryLater | StopAndPage):
-        return max(error.after_s, backoff_s(failures))
+        return max(min(error.after_s, LONGEST_WAIT_S), backoff_s(failures))
     if isinstance(error, NotSent) and failures <= 3:
         return 0.0
     if error.code == CLOCK_SKEW and failures <= 1:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.db import transaction
 
 from trading import bus, facts, journal, parts, queries
+from trading.domain.clocks import latest
 from trading.domain.episodes import is_dust
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import PositionState
@@ -59,7 +60,7 @@ def _compare(position: Position, pair: MarginPair | None, desk: Desk) -> None:
     if not missing:
         if position.missing_since is not None:
             _note(position, EventKind.POSITION_FOUND, desk, missing_since=None)
-    elif position.missing_since is None:
+    elif position.missing_since is None or position.missing_since > latest(desk.clock()):
         log.warning("%s: the exchange holds %s less than it should; looking again", position, people(missing))
         _note(position, EventKind.POSITION_MISSING, desk, missing_since=desk.clock(), missing=missing)
     elif desk.clock() - position.missing_since >= GRACE:

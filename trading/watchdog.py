@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 
 from trading import queries, services
+from trading.domain.clocks import latest
 from trading.domain.lifecycle import PositionState
 from trading.domain.trailing import Step, TrailingStop, on_price
 from trading.domain.types import Tick
@@ -37,7 +38,7 @@ Priced = tuple[Position, Tick]
 def consumer_is_silent(now: datetime) -> bool:
     """Whether the consumer has not done its whole job lately, or never has."""
     freshest = now - timedelta(seconds=settings.CONSUMER_SILENT_S)
-    return not Heartbeat.objects.filter(name=CONSUMER, at__gte=freshest).exists()
+    return not Heartbeat.objects.filter(name=CONSUMER, at__range=(freshest, latest(now))).exists()
 
 
 def stand_in(account: Account, desk: Desk) -> Iterator[list[OrderIntent]]:

@@ -1,6 +1,7 @@
 """A ban leaves an event, and costs whoever meets it nothing."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -58,6 +59,14 @@ def test_a_ban_that_is_made_longer_is_another_event(world: World) -> None:
     at = world.desk.clock()
     for seconds in (60, 62, 120):
         bans.note("main", StopAndPage("banned", after_s=seconds, http_status=418), at)
+    bans.write()
+    assert len(banned_events()) == 2
+
+
+def test_a_ban_that_is_met_after_the_clock_was_set_back_is_another_event(world: World) -> None:
+    now = world.desk.clock()
+    for at in (now + timedelta(hours=1), now):
+        bans.note("main", StopAndPage("banned", after_s=60, http_status=418), at)
     bans.write()
     assert len(banned_events()) == 2
 

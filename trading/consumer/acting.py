@@ -31,6 +31,8 @@ ExitNow = Callable[[], OrderIntent | None]
 
 RETRY_S = 0.5
 ENTRY_TRIES = 6
+# Somebody may have ended it meanwhile, or the clock was set back.
+LOOK_AGAIN_S = 20.0
 REASON = "trailing stop"
 
 
@@ -145,7 +147,7 @@ class Acting:
             due = await self._until_recorded(position, lane, lambda: _continue(position))
             if due is None:
                 return
-            await asyncio.sleep(max((due - gateway.utc_now()).total_seconds(), 0.01))
+            await asyncio.sleep(_wait_s(due, gateway.utc_now()))
 
     async def _until_recorded(self, position: Position, lane: Lane, work: Callable[[], Result]) -> Result:
         """Nothing is sent without a record: while the database is away this tries again, and says so.
@@ -158,6 +160,10 @@ class Acting:
             except Exception as error:  # noqa: BLE001  # see above
                 _not_recorded(position, error)
                 await asyncio.sleep(RETRY_S)
+
+
+def _wait_s(due: datetime, now: datetime) -> float:
+    return min(max((due - now).total_seconds(), 0.01), LOOK_AGAIN_S)
 
 
 def _not_recorded(position: Position, error: Exception) -> None:

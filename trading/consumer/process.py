@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ from trading.consumer.market import EntryWatch, Market, StopWatch
 from trading.consumer.vitals import vitals
 from trading.domain.lifecycle import PositionState
 from trading.domain.types import Candle, Tick
+from trading.exchange.clock import steady
 from trading.exchange.connection import USUAL, Link, LinkState
 from trading.exchange.errors import ExchangeError
 from trading.exchange.frames import FrameDecoder
@@ -76,7 +77,7 @@ class Consumer:
         self._left_out: list[str] = []
         self._wake = asyncio.Event()
         self._reconnected = asyncio.Event()
-        self._since = gateway.utc_now()
+        self._began_s = steady()
         self._loads: set[asyncio.Task[None]] = set()
         self._unsaved: dict[int, Progress] = {}
 
@@ -242,9 +243,10 @@ class Consumer:
             raise
 
     async def watch_others(self) -> None:
+        since = gateway.utc_now() - timedelta(seconds=steady() - self._began_s)
         for companion in _companions:
             try:
-                await self.lanes.others.run(partial(companion, self._since))
+                await self.lanes.others.run(partial(companion, since))
             except Exception:  # whoever is helped here must not take the stops along
                 log.critical("%s failed, trying again", _name(companion), exc_info=True)
 
