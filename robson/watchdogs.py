@@ -11,6 +11,7 @@ from safetynet import poll
 from safetynet.models import PollState
 from trading import execution, gateway, operations, queries, watchdog
 from trading.consumer import process
+from trading.domain.clocks import age
 from trading.exchange.errors import ExchangeError
 from trading.execution import Desk
 from trading.models import Account, OrderIntent
@@ -82,6 +83,6 @@ def _finish(intent: OrderIntent) -> None:
 
 def _silence_s(account: Account, watching_since: datetime) -> float:
     """Seconds since a poll of this account began, or since this process has been watching."""
-    state = PollState.objects.filter(account=account).first()
+    state, now = PollState.objects.filter(account=account).first(), gateway.utc_now()
     last = state.last_started_at if state and state.last_started_at else watching_since
-    return (gateway.utc_now() - max(last, watching_since)) / timedelta(seconds=1)
+    return min(age(last, now), age(watching_since, now)) / timedelta(seconds=1)

@@ -14,6 +14,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from safetynet.models import PollState
+from trading.domain.clocks import latest
 from trading.queries import Account
 
 # Longer than the poll's slowest single step; a working poll renews it before each of them.
@@ -60,8 +61,7 @@ def begin(account: Account, holder: str, now: datetime) -> Lease | None:
     """Take the poll's turn; None while another poll has it."""
     state, _ = PollState.objects.get_or_create(account=account, defaults={"lease_until": now})
     token = f"{secrets.token_hex(4)}:{holder}"[:64]
-    free = Q(lease_until__lte=now) | ~Q(lease_session__in=_LIVE_SESSIONS)
-    taken = PollState.objects.filter(free, account=account).update(
+    taken = PollState.objects.filter(_free(now), account=account).update(
         lease_holder=token,
         lease_session=_OWN_SESSION,
         lease_until=now + LEASE,
@@ -76,7 +76,7 @@ def begin(account: Account, holder: str, now: datetime) -> Lease | None:
 
 def renew(lease: Lease, now: datetime) -> None:
     """Before a step that takes time. Raises LeaseLost."""
-    if now - lease.renewed < FRESH:
+    if timedelta(0) <= now - lease.renewed < FRESH:
         return
     if not _held(lease).update(lease_until=now + LEASE):
         raise LeaseLost("another poll of this account has taken over")
@@ -87,7 +87,8 @@ def end(lease: Lease, now: datetime, *, learned: Learned | None = None, error: s
     """Give the turn back. `error` counts a failure; `learned` replaces what was remembered, unless None."""
     fields: dict[str, object] = {
         "lease_until": now,
-        "last_duration_s": Decimal(str(round((now - lease.started).total_seconds(), 3))),
+        "lease_session": "",
+        "last_duration_s": Decimal(str(round(_lasted_s(lease, now), 3))),
         "last_error": error[:255],
         "failures_in_a_row": F("failures_in_a_row") + 1 if error else 0,
     }
@@ -96,6 +97,16 @@ def end(lease: Lease, now: datetime, *, learned: Learned | None = None, error: s
     if learned is not None:
         fields |= {"dismissed": learned.dismissed, "recognised": learned.recognised}
     _held(lease).update(**fields)
+
+
+def _free(now: datetime) -> Q:
+    """Ended, run out, of a holder that is gone, or of a clock that has been set back since."""
+    over = Q(lease_until__lte=now) | Q(lease_until__gt=latest(now, LEASE))
+    return over | Q(lease_session="") | ~Q(lease_session__in=_LIVE_SESSIONS)
+
+
+def _lasted_s(lease: Lease, now: datetime) -> float:
+    return max(0.0, (now - lease.started) / timedelta(seconds=1))
 
 
 def _late_s(before: datetime | None, now: datetime) -> float:

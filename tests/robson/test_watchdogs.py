@@ -177,3 +177,12 @@ def test_an_order_without_credentials_does_not_keep_the_others_from_being_finish
     intent = left_behind(world)
     watchdogs.finish_what_is_overdue()
     assert fresh(intent).state == "done"
+
+
+def test_the_consumer_polls_after_the_clock_was_set_back(world: World) -> None:
+    now = gateway.utc_now()
+    PollState.objects.create(account=world.account, lease_until=now, last_started_at=now + timedelta(hours=1))
+    watchdogs.poll_when_late(now)
+    assert PollState.objects.get().polls == 0
+    watchdogs.poll_when_late(now - timedelta(seconds=60))
+    assert PollState.objects.get().polls == 1
