@@ -150,7 +150,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 # An exit request must not wait for a broker that is away: the sweep and the next poll ask again.
 CELERY_TASK_PUBLISH_RETRY = False
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "robson.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_TIMEZONE = "UTC"
 
