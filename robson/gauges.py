@@ -14,6 +14,7 @@ from robson import health
 from robson.holdings import Holding, holdings
 from robson.protection import guards
 from safetynet.models import PollState
+from trading.domain.clocks import age as passed_since
 from trading.domain.lifecycle import LIVE_INTENT_STATES
 from trading.exchange.calls import QUERY_SHARE
 from trading.exchange.weights import LIMITS
@@ -121,7 +122,7 @@ def _intents(now: datetime) -> Iterator[Gauge]:
             for state in LIVE_INTENT_STATES:
                 count.add_metric([owner, purpose, state], found.get((owner, purpose, state), (0,))[0])
         oldest = min((since for (whose, _, _), (_, since) in found.items() if whose == owner), default=now)
-        age.add_metric([owner], (now - oldest) / timedelta(seconds=1))
+        age.add_metric([owner], passed_since(oldest, now) / timedelta(seconds=1))
     yield from (count, age)
 
 

@@ -15,6 +15,7 @@ from redis.retry import Retry
 
 from safetynet.models import PollState
 from trading import queries
+from trading.domain.clocks import latest
 from trading.domain.lifecycle import OWNED_STATES
 from trading.models import Heartbeat, Position
 
@@ -146,6 +147,8 @@ def _fresh(name: str, last: datetime | None, now: datetime, limit_s: float, what
     if last is None:
         return Part(name, False, f"no {what} yet")
     age = round((now - last).total_seconds(), 1)
+    if last > latest(now):
+        return Part(name, False, f"last {what} is dated {-age} s ahead: the clock was set back", age)
     verdict = "in time" if age <= limit_s else f"older than {limit_s} s"
     return Part(name, age <= limit_s, f"last {what} {age} s ago, {verdict}", age)
 

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from robson.protection import Guards, Price, guards
 from safetynet.models import Exemption, GuardedPosition
+from trading.domain.clocks import age
 from trading.domain.lifecycle import (
     LIVE_GUARD_STATES,
     MANAGED_STATES,
@@ -166,7 +167,7 @@ def _managed(position: Position, known: Guards) -> Holding:
 def _gone(position: Position, now: datetime) -> str:
     """That reconciliation misses it at the exchange, for longer than a close by hand takes to be told."""
     since = position.missing_since
-    if since is None or now - since < UNTOLD_AFTER:
+    if since is None or age(since, now) < UNTOLD_AFTER:
         return ""
     return f"the exchange holds less than it since {since:%Y-%m-%d %H:%M} UTC, and no trade tells why"
 

@@ -1,5 +1,6 @@
 """Whether a position has somebody who would close it at its stop, judged by what is known right now."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from django.conf import settings
 
 from robson.health import CONSUMER, MISSED_POLLS
 from safetynet.models import PollState
+from trading.domain.clocks import age
 from trading.models import Account, Heartbeat
 
 
@@ -26,7 +28,10 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """How the two that close positions are doing, at a moment. Ages in s, None if they have never worked."""
+    """How the two that close positions are doing, at a moment.
+
+    Ages in s, None if they have never worked, infinite if that is told by a clock that was set back since.
+    """
 
     at: datetime
     consumer_age_s: float | None = None
@@ -58,7 +63,7 @@ class Guards:
         if account.active and age_s is not None and age_s <= _late_s():
             return ""
         why = self.without_poll(account)
-        return why if why or age_s is None else f"the poll works, and has not seen it for {age_s:.0f} s"
+        return why if why or age_s is None else f"the poll works, and has not seen it {_for(age_s)}"
 
     def without_poll(self, account: Account) -> str:
         """Why nobody polls this account, or nothing."""
@@ -93,14 +98,14 @@ def _price(told: Mapping[str, Any], beat_at: datetime, now: datetime) -> Price:
     return Price(
         price=Decimal(told["price"]),
         at=at,
-        age_s=_age_s(at, now) or 0.0,
+        age_s=_passed_s(at, now),
         silent_s=told["age_s"] + (_age_s(beat_at, now) or 0.0),
         source=told["source"],
     )
 
 
 def _polled(price: Decimal, at: datetime, now: datetime) -> Price:
-    age_s = _age_s(at, now) or 0.0
+    age_s = _passed_s(at, now)
     return Price(price, at, age_s, silent_s=age_s, source="poll")
 
 
@@ -109,10 +114,22 @@ def _late_s() -> float:
 
 
 def _age_s(last: datetime | None, now: datetime) -> float | None:
-    return None if last is None else max(0.0, (now - last) / timedelta(seconds=1))
+    if last is None:
+        return None
+    passed = age(last, now)
+    return math.inf if passed == timedelta.max else passed / timedelta(seconds=1)
+
+
+def _passed_s(at: datetime, now: datetime) -> float:
+    """Since a price was paid, by the exchange's clock, which ours may be behind."""
+    return max(0.0, (now - at) / timedelta(seconds=1))
 
 
 def _silent(who: str, age_s: float | None) -> str:
     if age_s is None:
         return f"{who} has never worked"
-    return f"{who} has not worked for {age_s:.0f} s"
+    return f"{who} has not worked {_for(age_s)}"
+
+
+def _for(age_s: float) -> str:
+    return f"for {age_s:.0f} s" if math.isfinite(age_s) else "since the clock was set back"

@@ -1,5 +1,6 @@
 """What the live page shows at a moment, in a fixed number of queries. The exchange is not asked."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -112,6 +113,7 @@ def _exchange(now: datetime) -> Part:
     known = protection.guards(now)
     heard = [price.silent_s for price in known.prices.values()]
     heard += [age for age in known.poll_age_s.values() if age is not None]
+    heard = [age for age in heard if math.isfinite(age)]
     if not heard:
         return _part("exchange", False, "nothing heard from it yet")
     return _part("exchange", min(heard) <= EXCHANGE_SILENT_S, f"nothing heard for {min(heard):.0f} s")

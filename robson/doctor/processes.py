@@ -13,6 +13,7 @@ from robson.celery import QUEUES, app
 from robson.doctor.findings import Check, Finding, failed, graded, ok, warning
 from robson.doctor.stores import client
 from robson.health import Part
+from trading.domain.clocks import latest
 
 ANSWER_WITHIN_S = 2.0
 # A worker that is there takes an exit within milliseconds, and housekeeping within seconds.
@@ -81,6 +82,12 @@ def _sent(rows: list[PeriodicTask], now: datetime) -> Finding:
             "Look again in three minutes, when beat has noted its first round; if it stays so, start beat."
         )
         return warning("beat", "has noted nothing yet", advice)
+    ahead = [name for name, at in sent.items() if at is not None and at > latest(now)]
+    if ahead:
+        advice = (
+            "Look again in four minutes, when beat has noted what runs often; if it stays so, start beat."
+        )
+        return warning("beat", f"noted {', '.join(ahead)} ahead of now: the clock was set back", advice)
     late = [row.name for row in rows if _is_late(row, now)]
     if late:
         return failed("beat", f"has not sent {', '.join(late)} for too long", START)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from robson.doctor.findings import Check, Finding, failed, ok, warning
@@ -14,6 +15,7 @@ from robson.doctor.stores import client
 from robson.holdings import unprotected
 from safetynet.exclusions import set_name
 from trading import queries
+from trading.domain.clocks import latest
 from trading.domain.lifecycle import LIVE_INTENT_STATES, IntentState
 from trading.models import Account, OrderIntent
 
@@ -66,7 +68,8 @@ def orders() -> list[Finding]:
     now = timezone.now()
     live = OrderIntent.objects.filter(state__in=LIVE_INTENT_STATES)
     window = timedelta(milliseconds=settings.ORDER_RECV_WINDOW_MS + settings.BACKEND_TIMEOUT_MS)
-    old = live.filter(created_at__lt=now - window - timedelta(seconds=settings.INTENT_LEASE_S))
+    long_ago = now - window - timedelta(seconds=settings.INTENT_LEASE_S)
+    old = live.filter(Q(created_at__lt=long_ago) | Q(created_at__gt=latest(now)))
     if not old.exists():
         return [ok("orders", f"{live.count()} under way, none for long")]
     unclear = old.filter(state=IntentState.UNKNOWN).count()

@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from robson.local import commands
 from robson.local.ports import free_port
 from tests import factories
 from tests.live import LiveProcesses
+from trading.domain.clocks import APART
 from trading.models import Position
 
 pytestmark = pytest.mark.processes
@@ -59,7 +59,7 @@ def events(answer: requests.Response) -> Iterator[Event]:
 
 
 def test_what_is_committed_arrives_and_what_stays_the_same_is_not_repeated(web: Web) -> None:
-    factories.everything_works(at=timezone.now() + timedelta(seconds=30))
+    factories.everything_works(at=timezone.now() + APART)
     position = factories.core_position()
     with web.stream() as answer:
         told = events(answer)

@@ -89,3 +89,15 @@ def test_a_silent_stream_that_a_stop_depends_on_is_a_warning() -> None:
     beat.save()
     found = bad(processes.consumer_and_polls)
     assert (found.name, found.verdict) == ("feed:BTCUSDT", WARNING)
+
+
+def test_what_beat_has_noted_before_the_clock_was_set_back_is_a_warning() -> None:
+    sent(poll=-3600, others=100)
+    found = bad(processes.beat)
+    assert (found.verdict, "Safety Net: poll ahead of now" in found.detail) == (WARNING, True)
+
+
+def test_heartbeat_and_poll_from_before_the_clock_was_set_back_are_failures() -> None:
+    factories.everything_works(at=timezone.now() + timedelta(hours=1))
+    found = verdicts(processes.consumer_and_polls)
+    assert found == {"consumer": FAILED, "feed": OK, "poll:main": FAILED}

@@ -81,3 +81,8 @@ def test_a_position_without_protection_is_a_failure() -> None:
     assert "BTCUSDT long of main: the consumer has never worked" in found.detail
     factories.everything_works()
     assert verdicts(trades.protection) == {"protection": OK}
+
+
+def test_an_order_from_before_the_clock_was_set_back_is_a_failure() -> None:
+    factories.intent(factories.slot(), created_at=timezone.now() + timedelta(hours=1))
+    assert bad(trades.orders).verdict == FAILED

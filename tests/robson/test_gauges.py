@@ -74,6 +74,11 @@ def test_live_order_intents_are_told_by_owner_and_state_with_the_age_of_the_olde
     assert found.value("robson_oldest_live_order_intent_age_seconds", owner="safety_net") == 0
 
 
+def test_an_order_from_before_the_clock_was_set_back_is_older_than_any_alert_allows() -> None:
+    factories.intent(factories.slot(), created_at=ago(-3600))
+    assert scrape().value("robson_oldest_live_order_intent_age_seconds", owner="core") > 3600
+
+
 def test_prices_are_told_with_the_age_of_their_data_and_whether_their_stream_is_silent() -> None:
     factories.everything_works()
     told = {"price": "60000", "at_ms": int(ago(4).timestamp() * 1000), "age_s": 60.0, "source": "rest"}

@@ -199,3 +199,21 @@ def test_limits_follow_the_settings(settings: Settings) -> None:
     settings.POLL_INTERVAL_S = 5
     delay_poll(by_s=20)
     assert not only().protected
+
+
+def test_signs_of_life_from_before_the_clock_was_set_back_protect_nothing() -> None:
+    factories.everything_works(at=NOW)
+    factories.core_position()
+    silence_consumer(for_s=-3600)
+    delay_poll(by_s=-3600)
+    (one,) = unprotected(NOW)
+    assert one.unprotected_because == (
+        "the consumer has not worked since the clock was set back, "
+        "and the poll has not worked since the clock was set back"
+    )
+
+
+def test_what_is_missing_since_before_the_clock_was_set_back_is_not_called_protected() -> None:
+    factories.everything_works(at=NOW)
+    factories.core_position(missing_since=NOW + seconds(3600))
+    assert len(unprotected(NOW)) == 1

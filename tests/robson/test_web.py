@@ -53,6 +53,17 @@ def test_not_ready_when_the_heartbeat_is_old(client: Client) -> None:
     assert parts["consumer"]["age_s"] >= 120
 
 
+def test_not_ready_on_the_word_of_a_clock_that_was_set_back(client: Client) -> None:
+    everything_works()
+    Heartbeat.objects.update(at=datetime.now(UTC) + timedelta(hours=1))
+    PollState.objects.update(last_success_at=datetime.now(UTC) + timedelta(hours=1))
+    code, parts = readiness(client)
+    assert code == 503
+    for name in ("consumer", "poll:main"):
+        assert not parts[name]["ready"]
+        assert "the clock was set back" in parts[name]["detail"]
+
+
 def test_not_ready_when_the_poll_of_one_account_is_late(client: Client) -> None:
     everything_works()
     late = factories.account("second")
