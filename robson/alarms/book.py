@@ -11,6 +11,7 @@ from django.db.models import F
 from robson.alarms.draft import Draft
 from robson.alarms.kinds import Kind, Severity, manner
 from robson.alarms.models import Alarm, Telling
+from trading.domain.clocks import age, latest
 
 About = Telling.About
 
@@ -67,13 +68,13 @@ class Book:
 
     def _ripe(self, states: Sequence[Draft], open_now: dict[str, Alarm], now: datetime) -> list[Draft]:
         """Those that have been so for long enough to be told, or have been told already."""
-        self._since = {draft.key: self._since.get(draft.key, now) for draft in states}
+        self._since = {draft.key: min(self._since.get(draft.key, now), now) for draft in states}
         return [draft for draft in states if draft.key in open_now or self._is_ripe(draft, now)]
 
     def _is_ripe(self, draft: Draft, now: datetime) -> bool:
         how = manner(draft.kind)
         lasted = now - self._since[draft.key]
-        return lasted >= max(how.after, draft.after) and now - self.started >= how.settle
+        return lasted >= max(how.after, draft.after) and age(self.started, now) >= how.settle
 
     def _once(self, drafts: Sequence[Draft], now: datetime) -> list[Alarm]:
         known = Alarm.objects.filter(lasting=False, key__in=[draft.key for draft in drafts])
@@ -90,7 +91,8 @@ class Book:
         if alarm is not None:
             self._see_again(alarm, draft, now)
             return []
-        if Alarm.objects.filter(key=draft.key, lasting=True, last_seen_at__gte=draft.at).exists():
+        seen = Alarm.objects.filter(key=draft.key, lasting=True, last_seen_at__gte=draft.at)
+        if seen.filter(last_seen_at__lte=latest(now)).exists():
             return []
         begun = self._since.get(draft.key, draft.at)
         alarm = _alarm(draft, begun, remind_at=now + manner(draft.kind).remind, holds_until=_holds(draft))
@@ -100,10 +102,12 @@ class Book:
         return [alarm]
 
     def _see_again(self, alarm: Alarm, draft: Draft, now: datetime) -> None:
-        if draft.at <= alarm.last_seen_at:
+        set_back = _is_ahead(alarm, now)
+        if draft.at <= alarm.last_seen_at and not set_back:
             return
         changes: dict[str, Any] = {"last_seen_at": draft.at}
-        changes["holds_until"] = max(_holds(draft), alarm.holds_until or draft.at)
+        held = None if set_back else alarm.holds_until
+        changes["holds_until"] = max(_holds(draft), held or draft.at)
         worse = draft.severity.rank > Severity(alarm.severity).rank
         if worse or draft.until:
             changes |= {
@@ -117,11 +121,7 @@ class Book:
             self._tell([alarm], About.WORSE, now)
 
     def _remind(self, alarms: Iterable[Alarm], now: datetime) -> None:
-        due = [
-            alarm
-            for alarm in alarms
-            if alarm.remind_at and alarm.remind_at <= now and not _is_over(alarm, now)
-        ]
+        due = [alarm for alarm in alarms if _is_to_be_reminded_of(alarm, now) and not _is_over(alarm, now)]
         for alarm in due:
             Alarm.objects.filter(pk=alarm.pk).update(remind_at=now + manner(Kind(alarm.kind)).remind)
         self._tell(due, About.STILL, now)
@@ -169,7 +169,18 @@ def _holds(draft: Draft) -> datetime:
 
 
 def _is_over(alarm: Alarm, now: datetime) -> bool:
-    return alarm.holds_until is not None and alarm.holds_until <= now
+    return alarm.holds_until is not None and (alarm.holds_until <= now or _is_ahead(alarm, now))
+
+
+def _is_to_be_reminded_of(alarm: Alarm, now: datetime) -> bool:
+    if alarm.remind_at is None:
+        return False
+    return alarm.remind_at <= now or alarm.remind_at > latest(now, manner(Kind(alarm.kind)).remind)
+
+
+def _is_ahead(alarm: Alarm, now: datetime) -> bool:
+    """Last seen by a clock that has been set back since."""
+    return alarm.last_seen_at > latest(now)
 
 
 def _rank(severity: Severity) -> int:

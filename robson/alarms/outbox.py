@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from robson.alarms.models import Alarm, Telling
+from trading.domain.clocks import latest
 
 # Longer than any channel is given for a message.
 LEASE = timedelta(seconds=60)
@@ -19,7 +20,7 @@ MOST_AT_ONCE = 500
 
 def take(channel: str, now: datetime) -> list[Telling]:
     """Everything that waits for this channel and that nobody else is sending, oldest first."""
-    free = Q(taken_until=None) | Q(taken_until__lte=now)
+    free = Q(taken_until=None) | Q(taken_until__lte=now) | Q(taken_until__gt=latest(now, LEASE))
     with transaction.atomic():
         waiting = Telling.objects.select_for_update(skip_locked=True, of=("self",)).filter(
             free, channel=channel, told_at=None

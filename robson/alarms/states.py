@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from robson.alarms.draft import Draft, Links
 from robson.alarms.kinds import Kind, Severity
+from trading.domain.clocks import age
 
 # Three heartbeats. The poll takes over somewhat later.
 CONSUMER_SILENT = timedelta(seconds=6)
@@ -90,8 +91,8 @@ def alarms_in(sight: Sight) -> list[Draft]:
 
 def _consumer(sight: Sight) -> Iterator[Draft]:
     beat = sight.consumer_beat
-    if beat is None or sight.at - beat > CONSUMER_SILENT:
-        since = "ever" if beat is None else f"since {beat:%H:%M:%S} UTC"
+    if beat is None or age(beat, sight.at) > CONSUMER_SILENT:
+        since = "ever" if beat is None else f"since {_told(beat, sight.at)}"
         text = f"The consumer has given no sign of life {since}. The poll takes over Core's stops."
         yield _system(sight, Kind.CONSUMER_DEAD, Severity.CRITICAL, "consumer", text)
         return
@@ -112,9 +113,9 @@ def _late(poll: Poll, sight: Sight) -> str:
     """What is wrong with an account's polls, or nothing."""
     if poll.begun_at is None:
         return "No poll has begun yet."
-    if sight.at - poll.begun_at > sight.poll_late:
+    if age(poll.begun_at, sight.at) > sight.poll_late:
         ran = f", which {poll.holder} ran" if poll.holder else ""
-        return f"No poll has begun since the one at {poll.begun_at:%H:%M:%S} UTC{ran}."
+        return f"No poll has begun since the one at {_told(poll.begun_at, sight.at)}{ran}."
     if poll.failures >= FAILED_POLLS:
         return f"{poll.failures} polls in a row have failed: {poll.last_error}"
     return ""
@@ -122,14 +123,14 @@ def _late(poll: Poll, sight: Sight) -> str:
 
 def _exits(sight: Sight) -> Iterator[Draft]:
     for each in sight.exits:
-        age = sight.at - each.since
-        if each.refusals < FAILED_EXITS and age <= EXIT_OVERDUE:
+        lasted = age(each.since, sight.at)
+        if each.refusals < FAILED_EXITS and lasted <= EXIT_OVERDUE:
             continue
-        loud = each.panicking or age > EXIT_LONG_OVERDUE
+        loud = each.panicking or lasted > EXIT_LONG_OVERDUE
         severity = Severity.CRITICAL if loud else Severity.WARNING
         failed = f"It has failed {each.refusals} times in a row" if each.refusals else "It is not done"
         why = f": {each.last_error}" if each.last_error else "."
-        text = f"Its exit is under way since {each.since:%H:%M:%S} UTC. {failed}{why}"
+        text = f"Its exit is under way since {_told(each.since, sight.at)}. {failed}{why}"
         key = f"exit:{each.about.links.intent_id}"
         yield _state(sight, Kind.EXIT_FAILING, severity, key, each.about, text)
     for about in sight.touched:
@@ -145,8 +146,9 @@ def _positions(sight: Sight) -> Iterator[Draft]:
         key = f"unprotected:{_number(one.about.links)}"
         yield _state(sight, Kind.UNPROTECTED, Severity.CRITICAL, key, one.about, text)
     for gone in sight.missing:
-        if sight.at - gone.since > MISSING:
-            text = f"The exchange holds less of it since {gone.since:%H:%M:%S} UTC, and no trade tells why."
+        if age(gone.since, sight.at) > MISSING:
+            since = _told(gone.since, sight.at)
+            text = f"The exchange holds less of it since {since}, and no trade tells why."
             key = f"missing:{_number(gone.about.links)}"
             yield _state(sight, Kind.RECONCILIATION, Severity.CRITICAL, key, gone.about, text)
 
@@ -155,6 +157,11 @@ def _broker(sight: Sight) -> Iterator[Draft]:
     if sight.broker:
         text = f"Redis does not answer: {sight.broker}"
         yield _system(sight, Kind.BROKER_AWAY, Severity.WARNING, "broker", text)
+
+
+def _told(at: datetime, now: datetime) -> str:
+    ahead = ", by a clock that was set back" if age(at, now) == timedelta.max else ""
+    return f"{at:%H:%M:%S} UTC{ahead}"
 
 
 def _number(links: Links) -> str:

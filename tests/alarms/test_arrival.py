@@ -6,12 +6,14 @@ has been told these alarms and no others.
 """
 
 import signal
+import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from robson.alarms.kinds import Kind, manner
@@ -37,6 +39,24 @@ ORDER = {"path": "margin/order", "method": "POST"}
 def start(live: LiveProcesses, channels: str, **environment: str) -> None:
     given = {"ROBSON_ALARM_URLS": channels, "ROBSON_ALARM_DIGEST_AT": "", **environment}
     live.start(commands.alarms(), **given)
+
+
+@pytest.fixture
+def everything_works(live_process: LiveProcesses) -> Iterator[None]:
+    """Consumer and polls give signs of life until the end of the test."""
+    over = threading.Event()
+
+    def live() -> None:
+        while not over.wait(1):
+            factories.everything_works()
+        connection.close()
+
+    factories.everything_works()
+    living = threading.Thread(target=live)
+    living.start()
+    yield
+    over.set()
+    living.join()
 
 
 def look_anew(times: int = 1) -> None:
@@ -102,10 +122,10 @@ def be_banned(world: World) -> None:
     bans.write()
 
 
+@pytest.mark.usefixtures("everything_works")
 def test_what_happens_to_orders_and_positions_is_told_once_also_across_a_kill(
     world: World, live_process: LiveProcesses, endpoint: Endpoint
 ) -> None:
-    factories.everything_works(at=timezone.now() + timedelta(hours=1))
     start(live_process, endpoint.address)
     look_anew()
     position = world.enter()
@@ -187,6 +207,7 @@ def test_what_does_not_work_any_more_is_told_once(
     }
 
 
+@pytest.mark.usefixtures("everything_works")
 @pytest.mark.parametrize(
     ("address", "says"),
     [
@@ -197,7 +218,6 @@ def test_what_does_not_work_any_more_is_told_once(
 def test_a_server_that_is_away_is_told_although_nothing_can_be_written_down(
     live_process: LiveProcesses, endpoint: Endpoint, hanging_address: str, address: tuple[str, str], says: str
 ) -> None:
-    factories.everything_works(at=timezone.now() + timedelta(hours=1))
     variable, url = address
     away = {variable: url.format(free_port(0))}
     arrives(

@@ -185,3 +185,35 @@ def test_old_alarms_are_pruned_and_open_ones_are_not() -> None:
     one.write([event()], [state(NOON)], NOON)
     assert pruning.prune(before=after(3600)) == 1
     assert alarms.recent(5) == [Alarm.objects.get(key="exit:9")]
+
+
+def test_a_state_that_is_seen_again_after_the_clock_was_set_back_is_told_again_and_ends_in_time() -> None:
+    one = book()
+    one.write([], [state(after(3000))], after(3000))
+    one.write([], [state(NOON)], NOON)
+    assert told() == [("phone", "begun"), ("phone", "still")]
+    alarm = Alarm.objects.get()
+    assert (alarm.last_seen_at, alarm.holds_until, alarm.remind_at) == (NOON, after(10), after(3600))
+
+
+def test_a_state_that_is_gone_after_the_clock_was_set_back_is_over_and_may_begin_anew() -> None:
+    one = book()
+    one.write([], [state(after(3600))], after(3600))
+    one.write([], [], NOON)
+    one.write([], [state(after(2))], after(2))
+    assert [about for _, about in told()] == ["begun", "over", "begun"]
+
+
+def test_a_state_must_have_been_so_for_a_while_by_one_clock() -> None:
+    one, patience = book(), manner(Kind.BROKER_AWAY).after.total_seconds()
+    for second in (3600, 0, patience - 1):
+        one.write([], [state(after(second), kind=Kind.BROKER_AWAY)], after(second))
+    assert told() == []
+    one.write([], [state(after(patience), kind=Kind.BROKER_AWAY)], after(patience))
+    assert told() == [("phone", "begun")]
+
+
+def test_alarms_that_were_started_before_the_clock_was_set_back_have_settled() -> None:
+    one = Book([Listener("phone")], after(3600))
+    one.write([], [state(NOON, kind=Kind.CONSUMER_DEAD)], NOON)
+    assert told() == [("phone", "begun")]

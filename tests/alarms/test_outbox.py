@@ -63,3 +63,9 @@ def test_what_was_taken_and_not_sent_is_free_at_once() -> None:
 def test_what_waits_for_a_channel_that_is_gone_is_given_up() -> None:
     assert outbox.give_up(["mail"]) == 2
     assert outbox.waiting(["phone", "mail"]) == {"phone": 0, "mail": 2}
+
+
+def test_what_was_taken_before_the_clock_was_set_back_is_free() -> None:
+    outbox.take("phone", later(3600))
+    assert len(outbox.take("phone", NOON)) == 2
+    assert outbox.take("phone", NOON) == []

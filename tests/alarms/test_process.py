@@ -1,7 +1,6 @@
 """The loop: what is told from memory, the dead-man's switch, and a round that goes wrong."""
 
 import time
-from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -130,7 +129,7 @@ def test_a_heartbeat_that_does_not_get_through_is_tried_again_soon(
 
 @pytest.fixture
 def working() -> Rounds:
-    factories.everything_works(at=timezone.now() + timedelta(hours=1))
+    factories.everything_works()
     return Rounds(Config(ping=Ping("http://127.0.0.1:9/")), lambda: [])
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -121,3 +122,24 @@ def test_a_dead_consumers_last_word_about_its_feed_is_not_news() -> None:
 
 def test_a_touched_guard_is_given_the_time_of_a_claim() -> None:
     assert only(replace(WELL, touched=(GUARD,))).after == states.UNCLAIMED
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"consumer_beat": ago(-3600)}, Kind.CONSUMER_DEAD),
+        ({"polls": (Poll("main", ago(-3600), 0, "", "safetynet"),)}, Kind.POLL_LATE),
+        ({"exits": (Exit(CORE, ago(-3600), 0, False, ""),)}, Kind.EXIT_FAILING),
+        ({"missing": (Missing(CORE, ago(-3600)),)}, Kind.RECONCILIATION),
+    ],
+)
+def test_what_was_noted_before_the_clock_was_set_back_reassures_nobody(
+    change: dict[str, Any], kind: Kind
+) -> None:
+    draft = only(replace(WELL, **change))
+    assert draft.kind == kind
+    assert "13:00:00 UTC, by a clock that was set back" in draft.text
+
+
+def test_a_sign_of_life_of_a_host_whose_clock_is_a_little_ahead_is_one() -> None:
+    assert alarms_in(replace(WELL, consumer_beat=ago(-5))) == []
