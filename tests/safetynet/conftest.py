@@ -12,11 +12,14 @@ from safetynet.models import GuardedPosition
 from safetynet.services import PollReport
 from tests import factories
 from tests.safetynet.support import Poll, live_guard
+from tests.trading.world import pytest_collection_modifyitems, world
 from trading import gateway
 from trading.exchange.calls import CallReport
 from trading.exchange.rest import BinanceMargin
 from trading.execution import Desk
 from trading.models import Account
+
+__all__ = ["pytest_collection_modifyitems", "world"]
 
 BTC, ETH = "60000", "3000"
 

@@ -6,6 +6,10 @@ explain, at most what is there; the rest is collateral. Short: the whole debt, i
 The entry price is the average cost: partial reductions leave it where it was, as on Binance's own
 futures, so that selling a part does not move the owner's stop (first-in-first-out would). Each unit
 weighs what was left of it after commission in the base asset.
+
+Beside a position of Core's, a trade by hand against its side takes from what the owner holds first, and then
+from Core's part. What Core's part has lost in this way is no debt of the owner's: he does not have to make up
+for it before he holds something again.
 """
 
 from collections.abc import Collection, Iterable
@@ -71,9 +75,12 @@ def derive_episode(
 
     Raises ValueError for a trade of another symbol.
     """
-    explained = _Explained()
-    for trade in _manual(trades, pair.symbol, excluding_order_ids):
+    core, manual = _split(trades, pair.symbol, excluding_order_ids)
+    explained, taken = _Explained(), _taken_from_core(core, owned_quantity, rules.base_asset)
+    for trade in manual:
         explained = _after(explained, trade, rules)
+        if taken and trade.trade_id > core[0].trade_id:
+            explained, taken = _at_cores_expense(explained, taken, trade, rules)
     there = _surplus(pair.base.net, owned_quantity)
     episode = _long(explained, there) if there > 0 else _short(explained, -there, pair, owned_quantity)
     return None if is_dust(episode.quantity, rules, price) else episode
@@ -85,11 +92,32 @@ def is_dust(quantity: Decimal, rules: SymbolRules, price: Decimal) -> bool:
     return tradable <= 0 or tradable < rules.min_quantity or tradable * price < rules.min_notional
 
 
-def _manual(trades: Iterable[OwnTrade], symbol: str, excluded: Collection[str]) -> list[OwnTrade]:
-    by_id = {trade.trade_id: trade for trade in trades if trade.order_id not in excluded}
+def _split(
+    trades: Iterable[OwnTrade], symbol: str, excluded: Collection[str]
+) -> tuple[list[OwnTrade], list[OwnTrade]]:
+    """Core's trades and the owner's, each once and oldest first."""
+    by_id = {trade.trade_id: trade for trade in trades}
     if strangers := {trade.symbol for trade in by_id.values()} - {symbol}:
         raise ValueError(f"trades of {sorted(strangers)} cannot explain a position in {symbol}")
-    return [by_id[trade_id] for trade_id in sorted(by_id)]
+    ordered = [by_id[trade_id] for trade_id in sorted(by_id)]
+    core = [trade for trade in ordered if trade.order_id in excluded]
+    return core, [trade for trade in ordered if trade.order_id not in excluded]
+
+
+def _taken_from_core(core: Iterable[OwnTrade], owned: Decimal, base_asset: str) -> Decimal:
+    """What Core has traded and does not own any more: taken out by hand. Signed as its position, else 0."""
+    taken = sum((_change(trade, base_asset) for trade in core), ZERO) - owned
+    return taken if taken * owned > 0 else ZERO
+
+
+def _at_cores_expense(
+    explained: _Explained, taken: Decimal, trade: OwnTrade, rules: SymbolRules
+) -> tuple[_Explained, Decimal]:
+    """What was traded against Core's side beyond what was the owner's, as far as it made Core's smaller."""
+    if explained.quantity * taken >= 0:
+        return explained, taken
+    given = min(taken, -explained.quantity, key=abs)
+    return _smaller(explained, explained.quantity + given, trade, rules), taken - given
 
 
 def _surplus(net: Decimal, owned: Decimal) -> Decimal:
@@ -145,9 +173,8 @@ def _after(before: _Explained, trade: OwnTrade, rules: SymbolRules) -> _Explaine
     change = _change(trade, rules.base_asset)
     quantity = before.quantity + change
     if before.quantity * change < 0:
-        closed = _reduced(before, quantity, trade, rules)
-        if closed is not None:
-            return closed
+        if quantity * before.quantity >= 0:
+            return _smaller(before, quantity, trade, rules)
     elif not before.over:
         cost = before.cost + trade.price * abs(change)
         return replace(before, quantity=quantity, cost=cost, last_trade_id=trade.trade_id)
@@ -161,10 +188,7 @@ def _after(before: _Explained, trade: OwnTrade, rules: SymbolRules) -> _Explaine
     )
 
 
-def _reduced(before: _Explained, quantity: Decimal, trade: OwnTrade, rules: SymbolRules) -> _Explained | None:
-    """The same position, smaller; None when it flipped through zero."""
-    if quantity * before.quantity < 0:
-        return None
+def _smaller(before: _Explained, quantity: Decimal, trade: OwnTrade, rules: SymbolRules) -> _Explained:
     return replace(
         before,
         quantity=quantity,
