@@ -14,7 +14,7 @@ from trading.domain.episodes import derive_episode
 from trading.domain.lifecycle import OWNED_STATES, PositionState
 from trading.domain.sizing import position_size
 from trading.domain.stops import StopKind, StopPolicy, stop_distance
-from trading.domain.types import Side, SymbolRules
+from trading.domain.types import MarginPair, Side, SymbolRules
 from trading.exchange.port import Exchange
 from trading.execution import Desk, Terms
 from trading.models import Account, OrderAttempt, Position, Slot
@@ -85,19 +85,32 @@ def _require_empty(slot: Slot, exchange: Exchange, rules: SymbolRules, price: De
         raise EntryRefused(
             f"the pair owes {pair.base.debt} {pair.base.asset} and {pair.quote.debt} {pair.quote.asset}"
         )
-    if pair.base.total >= rules.lot_step and derive_episode(
-        exchange.trades(slot.symbol), pair, rules, price=price
-    ):
-        raise EntryRefused(
-            f"there is already a position of {pair.base.net} {pair.base.asset} on the exchange"
-        )
-    if slot.position_side is Side.SHORT and pair.base.total >= rules.lot_step:
-        raise EntryRefused(
-            f"the pair holds {pair.base.total} {pair.base.asset} of the owner's: a short would sell these "
-            "instead of borrowing"
-        )
+    if pair.base.total >= rules.lot_step:
+        if slot.position_side is Side.SHORT:
+            raise EntryRefused(
+                f"the pair holds {pair.base.total} {pair.base.asset} of the owner's: a short would sell "
+                "these instead of borrowing"
+            )
+        if _is_a_position(slot, pair, exchange, rules, price):
+            raise EntryRefused(
+                f"there is already a position of {pair.base.net} {pair.base.asset} on the exchange"
+            )
     if exchange.open_orders(slot.symbol):
         raise EntryRefused(f"there are open orders in {slot.symbol} on the exchange")
+
+
+def _is_a_position(
+    slot: Slot, pair: MarginPair, exchange: Exchange, rules: SymbolRules, price: Decimal
+) -> bool:
+    """Whether trades tell that coins in the pair are a position: those of the last day, or else all of them.
+
+    The Safety Net goes by either, and guards what it finds. In all of them, though, what Robson's own exits
+    have left in the course of time adds up: less than a lot each.
+    """
+    if derive_episode(exchange.trades(slot.symbol), pair, rules, price=price):
+        return True
+    episode = derive_episode(exchange.trades(slot.symbol, from_id=0), pair, rules, price=price)
+    return episode is not None and episode.quantity > rules.lot_step * queries.exits_settled(slot)
 
 
 def _commit(

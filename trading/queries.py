@@ -16,6 +16,7 @@ __all__ = [
     "active_accounts",
     "core_holdings",
     "core_order_ids",
+    "exits_settled",
     "find_active_by_symbol_and_side",
     "have_slots",
     "live_exit",
@@ -101,6 +102,14 @@ def slot_order_ids(slot: Slot) -> frozenset[str]:
         intent__slot__account_id=slot.account_id, intent__slot__symbol=slot.symbol
     )
     return frozenset(attempts.exclude(order_id="").values_list("order_id", flat=True))
+
+
+def exits_settled(slot: Slot) -> int:
+    """How many exits of Robson's, Core's and the Safety Net's, have ended in this account and symbol."""
+    exits = OrderIntent.objects.filter(
+        slot__account_id=slot.account_id, slot__symbol=slot.symbol, purpose=Purpose.EXIT
+    )
+    return exits.exclude(state__in=LIVE_INTENT_STATES).count()
 
 
 def live_exit(slot: Slot) -> OrderIntent | None:

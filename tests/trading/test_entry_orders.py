@@ -9,10 +9,11 @@ import pytest
 from django.conf import settings
 
 from tests import factories
-from tests.trading.world import SYMBOL, World, fresh, interpose, signal_for
+from tests.domain.factories import own_trade
+from tests.trading.world import PRICE, SYMBOL, World, fresh, interpose, signal_for
 from trading import entry, execution
 from trading.domain.lifecycle import PositionState
-from trading.domain.types import Side
+from trading.domain.types import OrderSide, OwnTrade, Side
 from trading.exchange.endpoints import Endpoints
 from trading.exchange.errors import ExchangeError
 from trading.exchange.rest import BinanceMargin
@@ -272,6 +273,51 @@ def test_nothing_is_entered_beside_a_manual_position(world: World) -> None:
     assert not enter(world, position)
     assert "already a position" in position.note
     assert world.orders() == []
+
+
+def days_ago(world: World, side: str, quantity: str) -> None:
+    """The owner has traded by hand two days ago, at half the price."""
+    world.control.fault("clock_skew_ms", ms=-2 * 86_400_000)
+    world.control.price(SYMBOL, "30000")
+    world.control.trade(side, quantity, symbol=SYMBOL)
+    world.control.clear_faults()
+    world.control.price(SYMBOL, PRICE)
+
+
+def test_nothing_is_entered_beside_a_manual_position_that_is_older_than_a_day(world: World) -> None:
+    days_ago(world, "BUY", "0.05")
+    position = world.armed()
+    assert not enter(world, position)
+    assert "already a position" in position.note
+    assert world.orders() == []
+
+
+def test_what_the_last_day_tells_counts_whatever_was_before(world: World) -> None:
+    """All trades together come to less than nothing: what was sold then had been transferred in."""
+    world.give_base("0.05")
+    days_ago(world, "SELL", "0.05")
+    world.control.trade("BUY", "0.01", symbol=SYMBOL)
+    position = world.armed()
+    assert not enter(world, position)
+    assert "already a position" in position.note
+
+
+@pytest.mark.parametrize(("exits", "entered"), [(9, False), (10, True)])
+def test_what_exits_have_left_in_the_course_of_time_is_no_position(
+    world: World, exits: int, entered: bool
+) -> None:
+    """Less than a lot each, which comes to ten lots here: more than the exchange's minimum."""
+    world.give_base("0.0001")
+    position = world.armed()
+    for _ in range(exits):
+        factories.intent(position.slot, state="done")
+    left = [own_trade(1, OrderSide.BUY, "0.0001", PRICE)]
+
+    def trades(symbol: str, from_id: int | None = None) -> list[OwnTrade]:
+        return [] if from_id is None else left
+
+    desk = interpose(world, trades=trades)
+    assert entry.enter(position=position, signal=signal_for(position), desk=desk) is entered
 
 
 @pytest.mark.parametrize("side", list(Side))
