@@ -87,6 +87,8 @@ def plan(
         fee_rate=settings.FEE_RATE,
         # A safety exit may stand beside Core's part, which must not be taken for its interest.
         whole=intent.quantity if closed and intent.owner != Owner.SAFETY_NET else ZERO,
+        # If it was refused for want of money, the same order would be refused for ever.
+        within_quote=bool(intent.refusals) and price < ABOVE_ANY_PRICE,
     )
     if planned.verdict is Verdict.FLAT:
         _look_for_debt(intent, pair, rules)

@@ -77,7 +77,7 @@ def nothing_sent(attempt: OrderAttempt, plan: ExitPlan, *, base_asset: str, at: 
             return
         _close_attempt(attempt, at, f"nothing sent: {plan.verdict}")
         if plan.verdict is Verdict.LOCKED:
-            _try_again(intent, at, "the coins are locked by a resting order that is not ours")
+            _try_again(intent, at, "what it takes is locked by a resting order that is not ours")
         else:
             _end(intent, _final_state(plan), base_asset, at)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,11 +25,17 @@ def pair(free: str = "0", locked: str = "0", borrowed: str = "0", interest: str 
 
 
 def plan(
-    side: Side, remaining: str, holding: MarginPair, *, whole: str = "0", price: Decimal = PRICE
+    side: Side, remaining: str, holding: MarginPair, *, whole: str = "0", price: Decimal = PRICE, **more: Any
 ) -> ExitPlan:
     return plan_exit(
-        side, Decimal(remaining), holding, RULES, price=price, fee_rate=FEE, whole=Decimal(whole)
+        side, Decimal(remaining), holding, RULES, price=price, fee_rate=FEE, whole=Decimal(whole), **more
     )
+
+
+def paying(holding: MarginPair, free: str | Decimal, locked: str | Decimal = "0") -> MarginPair:
+    """The same pair with so much of the quote currency, free and in orders of the owner's."""
+    quote = replace(holding.quote, free=Decimal(free), locked=Decimal(locked))
+    return replace(holding, quote=quote)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +93,36 @@ def test_short_buys_its_own_part_of_the_debt_with_interest_and_fee(
 ) -> None:
     planned = plan(Side.SHORT, remaining, holding)
     assert (planned.verdict, planned.quantity) == (verdict, Decimal(quantity))
+
+
+@pytest.mark.parametrize(
+    ("free", "locked", "verdict", "quantity"),
+    [
+        # 0.01002 at 60,000 and 0.5 % above it: 604.206.
+        ("604.21", "0", Verdict.SEND, "0.01002"),
+        ("604.20", "0", Verdict.SEND, "0.01001"),
+        ("300", "700", Verdict.SEND, "0.00497"),
+        # An order of the owner's holds what it takes, and what is free buys less than 5 of quote currency.
+        ("5", "700", Verdict.LOCKED, "0"),
+        ("0", "700", Verdict.LOCKED, "0"),
+        # Nothing that could become free: the exchange is to tell.
+        ("5", "0", Verdict.SEND, "0.01002"),
+        ("0", "0", Verdict.SEND, "0.01002"),
+    ],
+)
+def test_short_buys_no_more_than_the_free_quote_pays_for(
+    free: str, locked: str, verdict: Verdict, quantity: str
+) -> None:
+    holding = paying(pair(borrowed="0.01"), free, locked)
+    planned = plan(Side.SHORT, "0.01", holding, within_quote=True)
+    assert (planned.verdict, planned.quantity, planned.left) == (verdict, Decimal(quantity), Decimal("0.01"))
+    assert plan(Side.SHORT, "0.01", holding).quantity == Decimal("0.01002")
+
+
+def test_a_purchase_that_can_just_be_paid_does_not_wait_for_what_is_locked() -> None:
+    """0.00009 cost 5.40; half a per cent more is not there, and one lot less would be below the minimum."""
+    planned = plan(Side.SHORT, "0.00008", paying(pair(borrowed="0.00008"), "5.41", "700"), within_quote=True)
+    assert (planned.verdict, planned.quantity) == (Verdict.SEND, Decimal("0.00009"))
 
 
 def test_interest_that_an_earlier_part_has_paid_is_still_recognised() -> None:
@@ -160,6 +197,28 @@ def test_short_never_buys_more_than_the_debt_with_its_fee_and_one_lot(
     # Beyond its own part, only interest and what rounds to a lot.
     assert planned.quantity * (1 - FEE) <= max(remaining, Decimal(0)) + holding.base.interest + 2 * STEP
     assert planned.quantity % STEP == 0
+
+
+@given(AMOUNTS, PAIRS, PRICES, AMOUNTS, AMOUNTS)
+def test_short_within_its_quote_is_the_same_purchase_or_a_smaller_one_that_can_be_paid(
+    remaining: Decimal, holding: MarginPair, price: Decimal, free: Decimal, locked: Decimal
+) -> None:
+    holding = paying(holding, free * 1000, locked * 1000)
+    freely, within = (
+        plan_exit(Side.SHORT, remaining, holding, RULES, price=price, fee_rate=FEE, within_quote=within_quote)
+        for within_quote in (False, True)
+    )
+    assert within.left == freely.left
+    if within.verdict is Verdict.LOCKED:
+        assert freely.verdict is Verdict.SEND
+        assert freely.quantity * price > holding.quote.free
+        assert holding.quote.locked > 0
+    elif within != freely:
+        assert within.verdict is Verdict.SEND
+        assert within.quantity < freely.quantity
+        assert within.quantity * price < holding.quote.free
+        assert within.quantity * price >= RULES.min_notional
+        assert within.quantity % STEP == 0
 
 
 @given(AMOUNTS, PRICES.filter(lambda price: price > 1000))

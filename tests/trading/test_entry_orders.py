@@ -12,7 +12,7 @@ from tests import factories
 from tests.domain.factories import own_trade
 from tests.trading.world import PRICE, SYMBOL, World, fresh, interpose, signal_for
 from trading import entry, execution
-from trading.domain.lifecycle import PositionState
+from trading.domain.lifecycle import IntentState, PositionState
 from trading.domain.types import OrderSide, OwnTrade, Side
 from trading.exchange.endpoints import Endpoints
 from trading.exchange.errors import ExchangeError
@@ -310,7 +310,7 @@ def test_what_exits_have_left_in_the_course_of_time_is_no_position(
     world.give_base("0.0001")
     position = world.armed()
     for _ in range(exits):
-        factories.intent(position.slot, state="done")
+        factories.intent(position.slot, state=IntentState.DONE)
     left = [own_trade(1, OrderSide.BUY, "0.0001", PRICE)]
 
     def trades(symbol: str, from_id: int | None = None) -> list[OwnTrade]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from tests.other_clients import python_binance
-from tests.trading.world import SYMBOL, World, fresh, interpose
+from tests.trading.world import SYMBOL, World, fresh, interpose, until
 from trading import execution
 from trading.domain.types import MarketOrder, OrderReport, Side
 from trading.models import Event, Fill, OrderIntent
@@ -183,6 +183,62 @@ def test_what_is_free_is_sold_while_the_rest_is_locked(world: World) -> None:
     unlock(world)
     done = world.settle(intent)
     assert (done.state, done.executed_quantity) == ("done", Decimal("0.00757"))
+
+
+@pytest.fixture
+def short_of_money(world: World) -> OrderIntent:
+    """The exit of a short of 0.00756 BTC, while an order of the owner's leaves 300 of quote currency free."""
+    position = world.enter(Side.SHORT)
+    quantity = (world.pair().quote.free - 300) / 40_000
+    with python_binance(world.simulator.url) as owner:
+        owner.create_margin_order(
+            symbol=SYMBOL,
+            isIsolated="TRUE",
+            side="BUY",
+            type="LIMIT",
+            timeInForce="GTC",
+            quantity=str(quantity.quantize(Decimal("0.00001"))),
+            price="40000",
+            newClientOrderId="owner-stop",
+        )
+    return world.request_exit(position)
+
+
+def bought(world: World) -> list[Decimal]:
+    return [Decimal(order["executed"]) for order in world.orders("BUY") if order["type"] == "MARKET"]
+
+
+def test_a_short_buys_what_the_free_quote_pays_for_and_the_rest_when_it_can(
+    world: World, short_of_money: OrderIntent
+) -> None:
+    exit_id = short_of_money.pk
+    until(lambda: execution.execute(exit_id, world.desk) and bought(world))
+    (part,) = bought(world)
+    assert Decimal("0.0049") < part < Decimal("0.005")
+    until(lambda: execution.execute(exit_id, world.desk) and "locked" in fresh(short_of_money).last_error)
+    assert bought(world) == [part]
+
+    unlock(world)
+    done = world.settle(short_of_money)
+
+    assert (done.state, len(bought(world))) == ("done", 2)
+    assert abs(world.pair().base.net) < Decimal("0.00002")
+    assert world.violations() == []
+
+
+def test_a_short_whose_price_cannot_be_asked_is_left_to_the_exchange(
+    world: World, short_of_money: OrderIntent
+) -> None:
+    """Without a price there is no telling what can be paid: nothing may be taken for locked, or for dust."""
+    OrderIntent.objects.filter(pk=short_of_money.pk).update(refusals=1)
+    world.control.fault("http_status", status=503, path="/api/v3/ticker/price")
+    execution.execute(short_of_money.pk, world.desk)
+    assert "insufficient balance" in fresh(short_of_money).last_error
+
+    unlock(world)
+
+    assert world.settle(short_of_money).state == "done"
+    assert len(bought(world)) == 1
 
 
 def test_locked_coins_are_asked_for_less_and_less_often_and_ever_louder(

@@ -1,6 +1,6 @@
 """How much an exit may trade: its owner's part, and never more than the exchange really holds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -9,6 +9,8 @@ from trading.domain.rounding import ceil_to_step, floor_market_quantity, market_
 from trading.domain.types import MarginPair, Side, SymbolRules
 
 ZERO = Decimal(0)
+# A market order costs a little more than the last price.
+MARKET_MARGIN = Decimal("1.005")
 
 
 class Verdict(StrEnum):
@@ -16,7 +18,7 @@ class Verdict(StrEnum):
     FLAT = "flat"
     DUST = "dust"
     LOCKED = "locked"
-    """The coins are there, but a resting order of the owner's holds them."""
+    """What it takes is there, but a resting order of the owner's holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +39,20 @@ def plan_exit(
     price: Decimal,
     fee_rate: Decimal,
     whole: Decimal = ZERO,
+    within_quote: bool = False,
 ) -> ExitPlan:
     """Plan the next market order of an exit that still has `remaining` (base) of its own to close.
 
-    `price` (quote currency) only judges the minimum notional. A long sells what is free; a short buys what
-    is owed, plus the fee that the exchange keeps in base currency. Once a part is bought back, the interest
-    paid with it cannot be seen any more: then `whole` (base) is what the exit began with, and a debt larger
-    than `remaining` by less than a hundredth of that is taken to have grown by interest.
+    `price` (quote currency) judges the minimum notional. A long sells what is free; a short buys what is
+    owed, plus the fee that the exchange keeps in base currency. Once a part is bought back, the interest paid
+    with it cannot be seen any more: then `whole` (base) is what the exit began with, and a debt larger than
+    `remaining` by less than a hundredth of that is taken to have grown by interest. `within_quote`: a short
+    buys no more than the free quote currency pays for at `price`, and the rest later.
     """
     if side is Side.LONG:
         return _plan_long(remaining, pair, rules, price)
-    owed = _owed(remaining, whole, pair, rules)
-    return _plan_short(owed, rules, price, fee_rate)
+    planned = _plan_short(_owed(remaining, whole, pair, rules), rules, price, fee_rate)
+    return _within_quote(planned, pair, rules, price) if within_quote else planned
 
 
 def resend_is_harmless(side: Side, remaining: Decimal, pair: MarginPair, rules: SymbolRules) -> bool:
@@ -87,6 +91,21 @@ def _plan_short(owed: Decimal, rules: SymbolRules, price: Decimal, fee_rate: Dec
     if _sendable(quantity, rules, price):
         return ExitPlan(Verdict.SEND, min(quantity, _most(rules)), owed)
     return ExitPlan(Verdict.DUST, left=owed)
+
+
+def _within_quote(planned: ExitPlan, pair: MarginPair, rules: SymbolRules, price: Decimal) -> ExitPlan:
+    """As much of a purchase as can be paid. If that is too little to send, what an order holds is waited for;
+    if none does, only the exchange can tell: the whole is sent.
+    """
+    free = pair.quote.free
+    paid = floor_market_quantity(free / (price * MARKET_MARGIN), rules)
+    if planned.verdict is not Verdict.SEND or planned.quantity <= paid:
+        return planned
+    if _sendable(paid, rules, price):
+        return replace(planned, quantity=paid)
+    if pair.quote.locked > 0 and planned.quantity * price > free:
+        return ExitPlan(Verdict.LOCKED, left=planned.left)
+    return planned
 
 
 def _sendable(quantity: Decimal, rules: SymbolRules, price: Decimal) -> bool:
