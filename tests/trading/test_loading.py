@@ -1,7 +1,7 @@
 """What is read before a watch begins: the gap in the prices, and candles for a detector."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, cast
@@ -112,13 +112,44 @@ def test_detector_is_loaded_with_enough_closed_candles_to_be_warm(world: World) 
     assert watch.detector.ready
 
 
-def test_crossover_from_before_a_restart_is_history(world: World) -> None:
+class Rising:
+    """An exchange whose price stood still until five candles of a second ago, and rises."""
+
+    def now_ms(self) -> int:
+        return NOW_MS
+
+    def candles(self, symbol: str, interval: str, *, limit: int) -> Sequence[Candle]:
+        return [self._candle(symbol, interval, ago) for ago in range(limit - 1, -1, -1)]
+
+    def _candle(self, symbol: str, interval: str, ago: int) -> Candle:
+        price, opened = Decimal(100 + max(6 - ago, 0)), NOW_MS - ago * 1_000
+        prices = (price, price, price, price)
+        return Candle(symbol, interval, opened, opened + 999, *prices, Decimal(1), closed=ago > 0)
+
+
+def test_a_crossover_that_was_over_before_the_stream_carried_candles_counts(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    armed_at = datetime.fromtimestamp(NOW_MS / 1000 - 8, UTC)
     position = factories.core_position(
-        state=PositionState.ARMED, armed_at=world.desk.clock() - timedelta(days=2), interval="15m"
+        state=PositionState.ARMED, armed_at=armed_at, fast_period=2, slow_period=4, interval="1s"
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(gateway, "exchange_for", lambda _: Rising())
+        watch, candles = loading.load_entry(position)
+    signals = [signal for candle in candles if (signal := watch.detector.on_candle(candle))]
+    assert [signal.candle_close_time_ms for signal in signals] == [NOW_MS - 5_000 + 999]
+
+
+@pytest.mark.parametrize(("interval", "fresh_ms"), [("15m", 30 * MINUTE), ("1s", 10_000)])
+def test_crossover_from_before_a_restart_is_history(world: World, interval: str, fresh_ms: int) -> None:
+    """Until a stream carries candles, some of a second have closed."""
+    position = factories.core_position(
+        state=PositionState.ARMED, armed_at=world.desk.clock() - timedelta(days=2), interval=interval
     )
     now_ms = world.exchange.now_ms()
     detector = loading.detector_for(position, now_ms=now_ms)
-    assert detector.armed_ms == now_ms - 30 * MINUTE
+    assert detector.armed_ms == now_ms - fresh_ms
 
 
 def test_a_touch_in_a_gap_that_is_still_owed_outlasts_a_restart(world: World) -> None:

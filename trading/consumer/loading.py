@@ -11,6 +11,7 @@ from trading.models import Position
 
 log = logging.getLogger(__name__)
 
+FRESH_MS = 10_000
 INTERVAL_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -23,12 +24,17 @@ def load_entry(position: Position) -> tuple[EntryWatch, list[Candle]]:
     """A detector and the closed candles to warm it up with, oldest first. Raises ExchangeError."""
     exchange = gateway.exchange_for(position.slot.account)
     detector = detector_for(position, now_ms=exchange.now_ms())
-    candles = exchange.candles(position.slot.symbol, position.interval, limit=position.slow_period + 3)
+    # Enough for averages from before the first crossover that counts; the last candle is still open.
+    needed = position.slow_period + _fresh_ms(position.interval) // interval_ms(position.interval) + 1
+    candles = exchange.candles(position.slot.symbol, position.interval, limit=needed)
     return EntryWatch(position, detector), [candle for candle in candles if candle.closed]
 
 
 def detector_for(position: Position, *, now_ms: int) -> CrossoverDetector:
-    """A fresh detector. After a restart a crossover of two candles ago or more is history, not a signal."""
+    """A fresh detector. After a restart a crossover of two candles ago or more is history, not a signal.
+
+    With candles of a few seconds it is up to FRESH_MS: it takes some time until a stream carries them.
+    """
     armed_ms = int(position.armed_at.timestamp() * 1000)
     return CrossoverDetector(
         position_id=str(position.pk),
@@ -37,8 +43,12 @@ def detector_for(position: Position, *, now_ms: int) -> CrossoverDetector:
         interval=position.interval,
         fast=position.fast_period,
         slow=position.slow_period,
-        armed_ms=max(armed_ms, now_ms - 2 * interval_ms(position.interval)),
+        armed_ms=max(armed_ms, now_ms - _fresh_ms(position.interval)),
     )
+
+
+def _fresh_ms(interval: str) -> int:
+    return max(2 * interval_ms(interval), FRESH_MS)
 
 
 def load_stop(position: Position) -> tuple[StopWatch, list[Tick]]:
