@@ -5,23 +5,28 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
+from celery.beat import SchedulingError
 from django.db.models import F
 from django.utils import timezone
 from django_celery_beat import schedulers
 from django_celery_beat.models import PeriodicTask
+from django_celery_beat.schedulers import DatabaseScheduler
 from kombu.utils.imports import symbol_by_name
 
+from robson import beat
 from robson.beat import Entry, Scheduler
 from robson.celery import app
 from robson.schedule import PROTECTIVE
+from tests.trading.world import until
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("schedule")]
 
 HOUR = timedelta(hours=1)
+POLL = "safetynet.poll_all"
 
 
 def poll(last_run_at: datetime) -> PeriodicTask:
-    task = PeriodicTask.objects.get(task="safetynet.poll_all")
+    task = PeriodicTask.objects.get(task=POLL)
     task.last_run_at = last_run_at
     task.save()
     return task
@@ -91,6 +96,37 @@ def test_what_was_sent_before_is_noted_anew(scheduler: Scheduler) -> None:
     scheduler.sync()
     task.refresh_from_db()
     assert task.last_run_at <= timezone.now()
+
+
+def test_what_could_not_be_sent_is_sent_again_within_seconds(
+    monkeypatch: pytest.MonkeyPatch, scheduler: Scheduler
+) -> None:
+    """Else a broker that is away for a second, just when a poll is due, costs the whole interval."""
+    monkeypatch.undo()
+    monkeypatch.setattr(schedulers, "close_old_connections", lambda: None)
+    monkeypatch.setattr(beat, "AGAIN_S", 0.01)
+    tried: list[str] = []
+
+    def send(_: Scheduler, entry: Entry, **__: object) -> None:
+        tried.append(entry.task)
+        if tried.count(POLL) <= 2:
+            raise SchedulingError("nobody listens")
+
+    monkeypatch.setattr(DatabaseScheduler, "apply_async", send)
+    poll(timezone.now() - timedelta(seconds=25))
+    until(lambda: scheduler.tick() and tried.count(POLL) == 3, within_s=5)
+    tried.clear()
+    work_off(scheduler)
+    assert POLL not in tried, "it was sent"
+
+
+def test_what_is_switched_off_meanwhile_is_not_sent_again(
+    monkeypatch: pytest.MonkeyPatch, scheduler: Scheduler
+) -> None:
+    work_off(scheduler)
+    scheduler._unsent["a task that is gone"] = 0
+    assert scheduler.tick() > 0
+    assert scheduler._unsent == {}
 
 
 def work_off(scheduler: Scheduler) -> None:
