@@ -121,9 +121,14 @@ def until(condition: Callable[[], Found], *, within_s: float = 20.0) -> Found:
 
 
 def waiting_for_a_lock() -> bool:
-    """Whether some session with the database waits for another."""
+    """Whether some session with this database waits for another. Other databases' sessions do not count."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        # Who waits for a row waits for a transaction, which has no database: its lock of the table has.
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks AS wanted JOIN pg_locks AS held USING (pid)"
+            " WHERE NOT wanted.granted AND held.database ="
+            " (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
         return bool(cursor.fetchone()[0])
 
 
