@@ -59,6 +59,19 @@ def test_signal_that_comes_twice_opens_one_position(world: World) -> None:
     assert OrderIntent.objects.count() == 1
 
 
+def test_an_entry_is_never_signed_anew_the_exchange_refuses_one_that_was_held_up(world: World) -> None:
+    position = world.armed()
+
+    def now_ms() -> int:
+        held_up = 600_000 if OrderAttempt.objects.exists() else 0
+        return world.exchange.now_ms() + held_up
+
+    before = world.exchange.now_ms()
+    entry.enter(position=position, signal=signal_for(position), desk=interpose(world, now_ms=now_ms))
+    assert before <= OrderAttempt.objects.get().timestamp_ms <= world.exchange.now_ms()
+    assert len(world.orders()) == 1
+
+
 def test_refused_entry_is_cancelled_with_the_reason_and_never_sent_again(world: World) -> None:
     position = world.armed()
     world.control.fault("error_code", code=-3006, msg="Exceeding the maximum borrowable limit.", **ORDER)
