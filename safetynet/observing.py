@@ -15,6 +15,7 @@ from trading import queries
 from trading.domain.lifecycle import LIVE_GUARD_STATES, GuardState, PositionState
 from trading.domain.rounding import to_wire
 from trading.domain.types import MarginPair, Side, SlotKey, Venue
+from trading.exchange.errors import ExchangeError
 from trading.execution import Desk
 from trading.queries import Account, CoreHolding
 
@@ -47,10 +48,23 @@ def observe(account: Account, desk: Desk) -> Sight:
     before = _core(account)
     guards = live_guards(account)
     exempt = exempt_slots(account, desk.clock())
-    pairs = desk.exchange.margin_pairs()
+    pairs = _pairs(desk, guards)
     core = _either(before, _core(account))
     prices = desk.exchange.prices()
     return Sight(guards, exempt, core, pairs, prices, priced_at=desk.clock())
+
+
+def _pairs(desk: Desk, guards: Mapping[SlotKey, GuardedPosition]) -> Mapping[str, MarginPair]:
+    """All pairs; what the account's answer leaves out of those that are guarded is asked for by name."""
+    pairs = desk.exchange.margin_pairs()
+    left_out = {key.symbol for key in guards} - pairs.keys()
+    if not left_out:
+        return pairs
+    try:
+        return {**pairs, **desk.exchange.margin_pairs(left_out)}
+    except ExchangeError as error:
+        log.error("Safety Net: nothing is told of %s: %s", ", ".join(sorted(left_out)), error)
+        return pairs
 
 
 def live_guards(account: Account) -> dict[SlotKey, GuardedPosition]:

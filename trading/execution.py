@@ -80,6 +80,8 @@ __all__ = [
 STEPS_PER_RUN = 12
 # The share of an order's window that its planning may use up; its way to the exchange needs the rest.
 UNSIGNED_SHARE = 1 / 3
+# The most that planning an exit asks, one after the other: what is held, the price, the trades.
+QUESTIONS = 3
 
 
 def execute(intent_id: int, desk: Desk) -> datetime | None:
@@ -177,14 +179,16 @@ def _is_in_time(attempt: OrderAttempt, desk: Desk) -> bool:
     """Whether the order may go. An exchange that is slow to say what is held must not keep a stop from going.
 
     Signed before these questions, the order would be refused as too late each time. What was read long ago
-    is asked again instead. Raises NotSent.
+    is asked again instead, but not for ever: where answers go on being slow, an older reading has to do, up
+    to the time that all questions may take. Raises NotSent.
     """
     if not attempt.intent.is_exit:
         return True
     age_ms = desk.exchange.now_ms() - attempt.timestamp_ms
     if age_ms <= settings.ORDER_RECV_WINDOW_MS * UNSIGNED_SHARE:
         return True
-    if age_ms > max(settings.ORDER_RECV_WINDOW_MS, settings.HTTP_TIMEOUT_S[1] * 1000):
+    answers = min(1 + attempt.intent.refusals, QUESTIONS)
+    if age_ms > max(settings.ORDER_RECV_WINDOW_MS, settings.HTTP_TIMEOUT_S[1] * 1000 * answers):
         raise NotSent(f"it took {age_ms} ms to plan the order: planned again")
     return sign_anew(attempt, desk)
 

@@ -100,7 +100,8 @@ def test_short_buys_its_own_part_of_the_debt_with_interest_and_fee(
     [
         # 0.01002 at 60,000 and 0.5 % above it: 604.206.
         ("604.21", "0", Verdict.SEND, "0.01002"),
-        ("604.20", "0", Verdict.SEND, "0.01001"),
+        # One lot less could be paid and would stay owed as dust: the rest is to be an order too.
+        ("604.20", "0", Verdict.SEND, "0.00993"),
         ("300", "700", Verdict.SEND, "0.00497"),
         # An order of the owner's holds what it takes, and what is free buys less than 5 of quote currency.
         ("5", "700", Verdict.LOCKED, "0"),

@@ -1,6 +1,7 @@
 """Trouble with one position, one exit or one account, and what a poll still does for all the others."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -17,6 +18,7 @@ from safetynet.models import GuardedPosition
 from tests import factories
 from tests.safetynet.support import Poll, live_guard, our_orders
 from trading.domain.lifecycle import GuardState
+from trading.domain.types import MarginPair
 from trading.exchange.errors import Refused
 from trading.exchange.rest import BinanceMargin
 from trading.execution import Desk
@@ -55,6 +57,49 @@ def test_a_guard_whose_pair_the_answer_leaves_out_is_reported_and_not_taken_for_
         assert report.failures == ["BTCUSDT Long: the account's answer leaves its pair out"]
 
     assert (live_guard().state, live_guard().last_seen_at) == (GuardState.GUARDING, before.last_seen_at)
+
+
+def test_the_stop_of_a_guard_whose_pair_the_answer_leaves_out_is_judged_by_what_is_asked_by_name(
+    poll: Poll, market: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market.control.trade("BUY", "0.01", symbol="BTCUSDT")
+    poll()
+    honest = BinanceMargin.margin_pairs
+
+    def leaves_out(self: BinanceMargin, symbols: Collection[str] = ()) -> dict[str, MarginPair]:
+        pairs = dict(honest(self, symbols))
+        return pairs if symbols else {name: pair for name, pair in pairs.items() if name != "BTCUSDT"}
+
+    monkeypatch.setattr(BinanceMargin, "margin_pairs", leaves_out)
+    assert poll().failures == []
+    market.control.price("BTCUSDT", "58000")
+
+    report = poll()
+
+    assert (len(report.exits_requested), report.failures) == (1, [])
+
+
+def test_a_guard_whose_pair_is_refused_by_name_too_leaves_the_others_their_poll(
+    poll: Poll, market: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for symbol, side, quantity in (("BTCUSDT", "BUY", "0.01"), ("ETHUSDT", "SELL", "0.5")):
+        market.control.trade(side, quantity, symbol=symbol)
+    poll()
+    honest = BinanceMargin.margin_pairs
+
+    def leaves_out(self: BinanceMargin, symbols: Collection[str] = ()) -> dict[str, MarginPair]:
+        if symbols:
+            raise Refused("Isolated margin account does not exist.", code=-11001)
+        return {name: pair for name, pair in honest(self).items() if name != "BTCUSDT"}
+
+    monkeypatch.setattr(BinanceMargin, "margin_pairs", leaves_out)
+
+    report = poll()
+
+    assert (report.monitored, report.failures) == (
+        1,
+        ["BTCUSDT Long: the account's answer leaves its pair out"],
+    )
 
 
 def test_exits_that_are_due_come_before_the_positions_that_are_well(

@@ -12,6 +12,7 @@ import pytest
 
 from tests import factories
 from tests.trading.test_catching_up import SYMBOL, Recorder, series, watch_of
+from tests.trading.test_market import entry_watch
 from tests.trading.world import World
 from trading import gateway, queries
 from trading.consumer import backfill
@@ -188,6 +189,31 @@ async def test_a_gap_is_not_lost_when_the_line_drops_before_a_late_acknowledgeme
         reconnect(filling)
         await until(lambda: not recorder.market.symbols[SYMBOL].standing)
     assert recorder.fired == [touch]
+
+
+async def test_a_stop_that_begins_after_a_gap_nobody_needs_any_more_trails_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The line drops twice while the exit of the symbol's only stop is under way; an armed entry stays."""
+    recorder = Recorder(Side.LONG)
+    market, armed = recorder.market, entry_watch()
+    armed.position.pk = 2
+    market.add_entry(armed)
+    first, touch, low, peak = series([1_000, 940, 1_000, 1_080])
+    market.on_tick(first)
+    with reconnecting(recorder, Slow([]), monkeypatch) as (filling, _):
+        filling.connected()
+        market.on_tick(touch)
+        market.keep_only({2})
+        filling.lacking()
+        reconnect(filling)
+        market.expect(SYMBOL)
+        market.add_stop(watch_of(Side.LONG), [low])
+        market.loaded(SYMBOL)
+        market.on_tick(peak)
+    assert recorder.fired == [touch]
+    assert recorder.stop.extreme == peak.price
+    assert market.symbols[SYMBOL].held_back == []
 
 
 async def test_a_gap_of_which_the_exchange_could_not_tell_is_asked_for_at_the_next_reconnect(

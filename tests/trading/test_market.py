@@ -245,6 +245,44 @@ def test_stop_as_it_was_saved_stands_while_its_past_is_being_asked_for() -> None
     assert len(heard.stops) == 1, "it is being exited already"
 
 
+def test_a_stop_touched_while_its_past_is_asked_for_again_and_again_exits_once() -> None:
+    heard = Heard()
+    heard.market.expect(SYMBOL)
+    for time_ms in (10, 20, 30):
+        heard.market.stand(StopWatch(position()))
+        heard.market.on_tick(tick(95, time_ms))
+    assert heard.stops == [(1, Decimal(95))]
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_stop_that_is_loaded_again_keeps_the_peak_that_only_the_stream_has_shown(side: Side) -> None:
+    heard = Heard()
+    loaded = position(side)
+    heard.add_stop(StopWatch(loaded))
+    best, stop = (110, 105) if side is Side.LONG else (90, 95)
+    heard.tell(best)
+    heard.add_stop(StopWatch(loaded))
+    (watch,) = heard.market.symbols[SYMBOL].look()
+    assert watch.stop.extreme == best
+    assert watch.stop.stop == stop
+
+
+def test_an_answer_owed_to_a_position_that_ended_does_not_keep_the_next_one_from_being_saved() -> None:
+    heard = Heard()
+    heard.add_stop(StopWatch(position()))
+    armed = entry_watch()
+    armed.position.pk = 2
+    heard.market.add_entry(armed)
+    heard.tell(100)
+    heard.market.fall_behind()
+    heard.market.catch_up(SYMBOL, [], whole=False)
+    heard.market.keep_only({2})
+    assert heard.market.fall_behind() == {}
+    heard.add_stop(StopWatch(position(key=2)))
+    heard.tell(110, since_ms=10)
+    assert [progress.extreme for progress in heard.market.take_progress()] == [110]
+
+
 def test_stop_whose_position_ended_before_its_past_was_known_stands_no_longer() -> None:
     heard = Heard()
     heard.market.expect(SYMBOL)

@@ -1,7 +1,10 @@
 """An exchange that is slow to say what it holds: the stop goes out all the same, by what is still true."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -74,6 +77,28 @@ def test_what_was_read_too_long_ago_is_read_again_and_nothing_is_sent_by_it(worl
     world.control.clear_faults()
     assert world.settle(intent, desk).state == "done"
     assert world.pair().base.net >= Decimal("0.5")
+
+
+@pytest.mark.parametrize(("beside", "refusals"), [("0.5", 0), ("0", 1)])
+def test_answers_that_go_on_being_slow_do_not_keep_a_stop_from_going(
+    world: World, desk: Desk, beside: str, refusals: int
+) -> None:
+    """Each answer comes in time, all of them together do not: not even a second or third time."""
+    if Decimal(beside):
+        world.give_base(beside)
+    intent = world.request_exit(world.enter())
+    OrderIntent.objects.filter(pk=intent.pk).update(refusals=refusals)
+    for path in ("isolated/account", "myTrades", "ticker/price"):
+        answers_after(world, LONGEST_READ_S * 0.6, path)
+    for minutes in range(3):
+        execution.execute(intent.pk, replace(desk, clock=partial(_later, desk, minutes)))
+    assert fresh(intent).state == "done"
+    assert len(sent(world)) == 1
+    assert world.violations() == []
+
+
+def _later(desk: Desk, minutes: int) -> datetime:
+    return desk.clock() + timedelta(minutes=minutes)
 
 
 def attempt_of(intent: OrderIntent, desk: Desk) -> execution.OrderAttempt:

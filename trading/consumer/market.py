@@ -87,6 +87,13 @@ class SymbolState:
         if watch.key in self.book:
             self.book.remove(watch.key)
 
+    def give_up_gap(self) -> None:
+        """Without a stop, nothing that was missed is asked for: the next one begins with its own past."""
+        if self.behind and not self.stops:
+            self.behind = False
+            if not self.loading:
+                self.held_back.clear()
+
     @property
     def seen_ms(self) -> int:
         """The exchange's time (ms) up to which prices have been seen, by the stream or by what was loaded."""
@@ -189,9 +196,13 @@ class Market:
         self.symbols.setdefault(symbol, SymbolState(symbol)).loading += 1
 
     def stand(self, watch: StopWatch) -> None:
-        """Its past may take long to be asked for: until `add_stop`, a price that touches it as saved acts."""
+        """Its past may take long to be asked for: until `add_stop`, a price that touches it as saved acts.
+
+        Said again at each try, it still acts once.
+        """
         state = self.symbols[watch.position.slot.symbol]
-        if watch.key not in state.stops:
+        before = state.unloaded.get(watch.key)
+        if watch.key not in state.stops and not (before and before.stop.fired):
             state.unloaded[watch.key] = watch
 
     def _check_unloaded(self, state: SymbolState, tick: Tick) -> None:
@@ -201,11 +212,15 @@ class Market:
                 self._on_stop(watch, tick)
 
     def add_stop(self, watch: StopWatch, replayed: Iterable[Tick] = ()) -> None:
-        """Begin to watch: what happened meanwhile, and what came in while that was asked, by their time."""
+        """Begin to watch: what happened meanwhile, and what came in while that was asked, by their time.
+
+        One that is watched already keeps its peak, should what is `replayed` not have it yet.
+        """
         state = self.symbols[watch.position.slot.symbol]
         unloaded = state.unloaded.pop(watch.key, None)
         if unloaded is not None and unloaded.stop.fired:
             return
+        peak = state.book[watch.key].extreme if watch.key in state.book else None
         if watch.key in state.stops:
             state.forget(state.stops[watch.key])
         state.stops[watch.key] = watch
@@ -216,8 +231,9 @@ class Market:
                 self._on_stop(watch, tick)
                 return
         state.book.add(watch.key, watch.stop)
+        state.tighten(watch.key, peak)
         if state.behind:
-            state.standing[watch.key] = watch.stop
+            state.standing[watch.key] = state.book[watch.key]
 
     def add_entry(self, watch: EntryWatch, history: Iterable[Candle] = ()) -> None:
         """Begin to watch, with the closed candles so far."""
@@ -239,6 +255,8 @@ class Market:
             for watch in list(state.stops.values()):
                 if watch.position.pk not in position_ids:
                     state.forget(watch)
+                    state.standing.pop(watch.key, None)
+            state.give_up_gap()
             state.unloaded = {k: w for k, w in state.unloaded.items() if w.position.pk in position_ids}
             state.entries = [watch for watch in state.entries if watch.position.pk in position_ids]
             if not (state.stops or state.entries or state.loading):

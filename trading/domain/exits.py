@@ -101,8 +101,10 @@ def _within_quote(planned: ExitPlan, pair: MarginPair, rules: SymbolRules, price
     paid = floor_market_quantity(free / (price * MARKET_MARGIN), rules)
     if planned.verdict is not Verdict.SEND or planned.quantity <= paid:
         return planned
-    if _sendable(paid, rules, price):
-        return replace(planned, quantity=paid)
+    # What is left should be an order too: dust would stay owed.
+    for quantity in (min(paid, planned.quantity - _least(rules, price)), paid):
+        if _sendable(quantity, rules, price):
+            return replace(planned, quantity=quantity)
     if pair.quote.locked > 0 and planned.quantity * price > free:
         return ExitPlan(Verdict.LOCKED, left=planned.left)
     return planned
@@ -110,6 +112,12 @@ def _within_quote(planned: ExitPlan, pair: MarginPair, rules: SymbolRules, price
 
 def _sendable(quantity: Decimal, rules: SymbolRules, price: Decimal) -> bool:
     return quantity > 0 and quantity >= rules.min_quantity and quantity * price >= rules.min_notional
+
+
+def _least(rules: SymbolRules, price: Decimal) -> Decimal:
+    """The smallest order that can be sent, also at a slightly lower price than `price`."""
+    least = max(rules.min_quantity, rules.min_notional * MARKET_MARGIN / price)
+    return ceil_to_step(least, market_step(rules))
 
 
 def _most(rules: SymbolRules) -> Decimal:
