@@ -55,6 +55,24 @@ def test_long_exit_sells_what_was_bought_less_its_commission(world: World) -> No
     assert world.violations() == []
 
 
+@pytest.mark.parametrize("status", ["NEW", "PARTIALLY_FILLED"])
+def test_an_order_that_is_not_final_is_looked_up_again_and_nothing_is_sent_in_its_place(
+    world: World, status: str
+) -> None:
+    def send(order: MarketOrder) -> OrderReport:
+        report = world.exchange.send_market_order(order)
+        return replace(report, status=status, executed_quantity=Decimal(0), fills=())
+
+    intent = world.request_exit(world.enter())
+    attempt = execution.take(intent.pk, world.desk)
+    assert attempt is not None
+    execution.run_attempt(attempt, interpose(world, send_market_order=send))
+    assert fresh(intent).state == "unknown"
+    assert world.settle(intent).state == "done"
+    (sale,) = world.orders("SELL")
+    assert fresh(intent).executed_quantity == Decimal(sale["executed"])
+
+
 def test_short_exit_buys_back_debt_interest_and_fee_and_leaves_zero_debt(world: World) -> None:
     position = world.enter(Side.SHORT)
     assert world.pair().base.debt > position.quantity

@@ -221,10 +221,11 @@ def test_panic_counts_no_exit_for_a_slot_in_which_one_is_live_already(world: Wor
     assert services.panic(account=world.account, reason="panic", at=factories.NOON) == []
 
 
-@pytest.mark.parametrize("held", ["ETHUSDT", "SOLUSDT"])
+@pytest.mark.parametrize("held", ["ETHUSDT", "SOLUSDT", "BNBUSDT"])
 def test_panic_closes_the_others_although_one_row_is_held(world: World, held: str) -> None:
     position = world.enter()
     others = {"ETHUSDT": world.armed(symbol="ETHUSDT"), "SOLUSDT": world.enter(symbol="SOLUSDT")}
+    others["BNBUSDT"] = factories.core_position("BNBUSDT", state=PositionState.ENTERING, of=world.account)
     lock = "SELECT id FROM trading_position WHERE id = %s FOR UPDATE"
     with held_elsewhere(lock, others[held].pk), pytest.raises(OperationalError):
         services.panic(account=world.account, reason="panic", at=factories.NOON)
