@@ -1,6 +1,7 @@
 """What tests share: a clean Redis, and a simulator in a process of its own."""
 
 import os
+import signal
 from collections.abc import Iterator
 from importlib import import_module
 
@@ -18,6 +19,8 @@ settings.register_profile("repeatable", derandomize=True, database=None)
 settings.register_profile("exploring", derandomize=False, print_blob=True)
 # The same examples in every run, so that what fails is what was changed; `make explore` looks for others.
 settings.load_profile("repeatable")
+# In the background of a script, Ctrl-C is ignored, and would be by every program that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
