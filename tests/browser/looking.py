@@ -11,6 +11,12 @@ from tests.browser.chromium import DESKTOP, PHONE
 
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
 SCHEMES = ("light", "dark")
+_FITS_SOON = """async () => {
+    const root = document.documentElement, end = performance.now() + 5000;
+    const fits = () => root.scrollWidth <= root.clientWidth;
+    while (!fits() && performance.now() < end) await new Promise(requestAnimationFrame);
+    return fits();
+}"""
 
 
 def folder() -> Path:
@@ -47,7 +53,6 @@ def assert_accessible(page: Page) -> None:
     page.emulate_media(color_scheme="light")
 
 
-def overflows(page: Page) -> bool:
-    """Whether the page has to be scrolled sideways."""
-    width: bool = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-    return width
+def assert_fits(page: Page) -> None:
+    """Nobody has to scroll it sideways, once what draws itself anew for another width has done so."""
+    assert page.evaluate(_FITS_SOON), f"{page.url} is wider than the screen"

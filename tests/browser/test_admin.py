@@ -13,7 +13,7 @@ from safetynet.models import Exemption
 from tests import factories
 from tests.browser.chromium import DESKTOP, PHONE
 from tests.browser.conftest import Site
-from tests.browser.looking import assert_accessible, overflows, shoot
+from tests.browser.looking import assert_accessible, assert_fits, shoot
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import PositionState
 from trading.domain.types import Side
@@ -72,7 +72,7 @@ def test_every_page_can_be_read_and_reached_by_everybody(page: Page) -> None:
         expect(page.get_by_role("main")).to_be_visible()
         assert_accessible(page)
         page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
-        assert not overflows(page), path
+        assert_fits(page)
         page.set_viewport_size({"width": DESKTOP["width"], "height": DESKTOP["height"]})
         if path == "trading/position/":
             shoot(page, "admin-positions")

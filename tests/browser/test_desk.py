@@ -11,7 +11,7 @@ from safetynet.models import Exemption, PollState
 from tests import factories
 from tests.browser.chromium import PHONE
 from tests.browser.conftest import Site
-from tests.browser.looking import assert_accessible, overflows, shoot
+from tests.browser.looking import assert_accessible, assert_fits, shoot
 from trading import journal
 from trading.domain.events import EventKind
 from trading.domain.lifecycle import PositionState
@@ -115,5 +115,5 @@ def test_each_page_fits_a_phone_and_is_for_everybody_in_light_and_in_dark(page: 
             expect(page.locator("#chart canvas")).to_be_visible()
         assert_accessible(page)
         page.set_viewport_size({"width": 360, "height": PHONE["height"]})
-        assert not overflows(page), path
+        assert_fits(page)
         page.set_viewport_size({"width": 1280, "height": 900})
