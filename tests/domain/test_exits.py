@@ -218,6 +218,10 @@ def test_short_within_its_quote_is_the_same_purchase_or_a_smaller_one_that_can_b
         assert within.verdict is Verdict.SEND
         assert within.quantity < freely.quantity
         assert within.quantity * price < holding.quote.free
+        # The rest is an order too, unless the whole is too little for two.
+        rest = freely.quantity - within.quantity
+        too_little = 3 * (RULES.min_notional + STEP * price)
+        assert rest * price >= RULES.min_notional or freely.quantity * price < too_little
         assert within.quantity * price >= RULES.min_notional
         assert within.quantity % STEP == 0
 

@@ -97,6 +97,21 @@ def test_answers_that_go_on_being_slow_do_not_keep_a_stop_from_going(
     assert world.violations() == []
 
 
+@pytest.mark.parametrize(
+    ("refusals", "age_s", "goes"),
+    [(0, 1.0, True), (0, 2.5, False), (1, 3.0, True), (1, 4.5, False), (9, 5.0, True), (9, 6.5, False)],
+)
+def test_a_reading_is_as_old_as_one_two_or_three_answers_may_be_and_no_older(
+    world: World, desk: Desk, refusals: int, age_s: float, goes: bool
+) -> None:
+    intent = world.request_exit(world.enter())
+    OrderIntent.objects.filter(pk=intent.pk).update(refusals=refusals)
+    attempt = attempt_of(intent, desk)
+    attempt.timestamp_ms -= int(age_s * 1000)
+    execution.run_attempt(attempt, desk)
+    assert len(sent(world)) == goes
+
+
 def _later(desk: Desk, minutes: int) -> datetime:
     return desk.clock() + timedelta(minutes=minutes)
 

@@ -88,7 +88,8 @@ class SymbolState:
             self.book.remove(watch.key)
 
     def give_up_gap(self) -> None:
-        """Without a stop, nothing that was missed is asked for: the next one begins with its own past."""
+        """Nothing is owed to a stop that is gone. Without any, nothing is asked for: the next asks itself."""
+        self.standing = {key: stop for key, stop in self.standing.items() if key in self.stops}
         if self.behind and not self.stops:
             self.behind = False
             if not self.loading:
@@ -109,7 +110,7 @@ class SymbolState:
         if self.behind:
             return self.owed_ms
         seen_ms = self.seen_ms
-        owed = {key: stop for key, stop in self.standing.items() if key in self.stops}
+        owed = self.standing
         if not owed or seen_ms - self.owed_ms > OWED_FOR_MS:
             owed, self.owed_ms = {}, seen_ms
         self.standing = {watch.key: watch.stop for watch in self.look()} | owed
@@ -255,7 +256,6 @@ class Market:
             for watch in list(state.stops.values()):
                 if watch.position.pk not in position_ids:
                     state.forget(watch)
-                    state.standing.pop(watch.key, None)
             state.give_up_gap()
             state.unloaded = {k: w for k, w in state.unloaded.items() if w.position.pk in position_ids}
             state.entries = [watch for watch in state.entries if watch.position.pk in position_ids]
