@@ -14,7 +14,8 @@ from trading import execution, gateway, operations, tasks
 from trading.consumer import loading
 from trading.consumer.acting import Acting
 from trading.consumer.lanes import Lanes
-from trading.consumer.market import Market, StopWatch
+from trading.consumer.market import Market
+from trading.consumer.watched import StopWatch
 from trading.domain.lifecycle import LIVE_GUARD_STATES, LIVE_INTENT_STATES, PositionState
 from trading.domain.types import Tick
 from trading.models import Account, OrderIntent, Position

@@ -8,7 +8,8 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from trading import execution, gateway, queries, readahead, services
 from trading.consumer import loading
-from trading.consumer.market import Market, StopWatch
+from trading.consumer.market import Market
+from trading.consumer.watched import StopWatch
 from trading.domain.lifecycle import LIVE_INTENT_STATES, PositionState
 from trading.domain.types import Tick
 from trading.models import Account, Heartbeat, Position

@@ -14,7 +14,7 @@ from trading import entry, services
 from trading.consumer import acting, loading
 from trading.consumer.acting import Acting
 from trading.consumer.lanes import Lane, Lanes
-from trading.consumer.market import EntryWatch, StopWatch
+from trading.consumer.watched import EntryWatch, StopWatch
 from trading.domain.lifecycle import PositionState
 from trading.domain.types import Tick
 from trading.models import OrderIntent, Position

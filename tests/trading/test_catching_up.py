@@ -7,7 +7,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.consumer.market import OWED_FOR_MS, EntryWatch, Market, StopWatch
+from trading.consumer.market import Market
+from trading.consumer.watched import OWED_FOR_MS, EntryWatch, StopWatch
 from trading.domain.crossover import Signal
 from trading.domain.lifecycle import PositionState
 from trading.domain.trailing import TrailingStop, on_price

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trading.consumer.market import EntryWatch, Market, StopWatch
+from trading.consumer.market import Market
+from trading.consumer.watched import EntryWatch, StopWatch
 from trading.domain.crossover import CrossoverDetector, Signal
 from trading.domain.lifecycle import PositionState
 from trading.domain.trailing import on_price

@@ -12,7 +12,7 @@ from tests.trading.counting import counted
 from tests.trading.test_acting import exit_at_its_stop
 from tests.trading.world import SYMBOL, World, fresh, interpose
 from trading import metrics, operations, services
-from trading.consumer.market import StopWatch
+from trading.consumer.watched import StopWatch
 from trading.domain.types import MarketOrder, OrderReport
 from trading.exchange.errors import NotSent
 from trading.models import Fill, OrderIntent

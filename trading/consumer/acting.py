@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from trading import entry, execution, gateway, queries, services
 from trading.consumer.lanes import Lane, Lanes
-from trading.consumer.market import EntryWatch, StopWatch
+from trading.consumer.watched import EntryWatch, StopWatch
 from trading.domain.crossover import Signal
 from trading.domain.lifecycle import LIVE_INTENT_STATES, PositionState
 from trading.domain.rounding import people

@@ -17,7 +17,8 @@ from django.db import Error as DatabaseError
 from trading import gateway, queries
 from trading.consumer.feed import FeedAge
 from trading.consumer.lanes import Lane, Lanes
-from trading.consumer.market import OWED_FOR_MS, Market
+from trading.consumer.market import Market
+from trading.consumer.watched import OWED_FOR_MS
 from trading.domain.types import Side, Tick
 from trading.exchange.errors import ExchangeError
 from trading.gaps import gap

@@ -3,7 +3,7 @@
 import logging
 
 from trading import gateway
-from trading.consumer.market import EntryWatch, StopWatch
+from trading.consumer.watched import EntryWatch, StopWatch
 from trading.domain.crossover import CrossoverDetector
 from trading.domain.types import Candle, Tick
 from trading.gaps import gap

@@ -19,8 +19,9 @@ from trading.consumer.acting import Acting
 from trading.consumer.backfill import Backfill
 from trading.consumer.feed import FeedAge
 from trading.consumer.lanes import Lanes
-from trading.consumer.market import EntryWatch, Market, StopWatch
+from trading.consumer.market import Market
 from trading.consumer.vitals import vitals
+from trading.consumer.watched import EntryWatch, StopWatch
 from trading.domain.lifecycle import PositionState
 from trading.domain.types import Candle, Tick
 from trading.exchange.clock import steady
